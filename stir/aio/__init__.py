@@ -1,0 +1,1 @@
+"""The core's only I/O: fetching and caching certificates, revocation lists and trust lists."""
