@@ -1,0 +1,5 @@
+"""``python -m cps_server`` is ``cps-server``."""
+
+from cps_server.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The HTTP face of the CPS: reads requests, calls the use cases, answers."""

@@ -1,0 +1,1 @@
+"""The commands of ``cps-server`` that do more than start it."""
