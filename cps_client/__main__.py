@@ -1,0 +1,5 @@
+"""``python -m cps_client`` is ``cps-client``."""
+
+from cps_client.cli import main
+
+main()

@@ -1,0 +1,367 @@
+"""The STI-OOBS: publishes the PASSporTs of a call, and retrieves and verifies them at its other end."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from ssl import SSLError
+from typing import Final, Self
+
+from cps_client import limits
+from cps_client.answer import Found, read, sift
+from cps_client.errors import CpsError, UsageError
+from cps_client.exchange import Answer, Endpoint, Exchange, publish_body
+from cps_client.failover import Asked
+from cps_client.origin import signed
+from cps_client.outcome import Receipt, Retrieval, Termination, not_known
+from cps_client.settings import PREFIX, ClientSettings, SettingsError, load
+from stir import limits as core_limits
+from stir.aio.clock import Clock, SystemClock
+from stir.aio.credential import Credential, load_signer
+from stir.aio.service import Service, open_service
+from stir.aio.trust import TrustStatus
+from stir.aio.verification import VerificationService
+from stir.errors import PassportFormatError, StirError, UnavailableError
+from stir.identity import Identity
+from stir.passport import Passport
+from stir.tn import Party
+from stir.token import SPC, Action, Target, mint
+from stir.trust import Signatory
+from stir.verdict import Source, Verdict
+from stir.verify import Call
+
+_GENERATION_2: Final = 2
+_SYSTEM_CLOCK: Final = SystemClock()
+
+
+class CpsClient:
+    """
+    Publishes, retrieves and verifies; use it as an asynchronous context manager and keep it for the process's life.
+
+    On the call path nothing that a network or a CPS does is raised, and nothing takes longer than its
+    budget: it comes out as a value that says why. What is raised is the caller's own mistake: a number that
+    is none (NumberError), a level of attestation that is none (AttestationError), an argument that cannot be
+    (UsageError), or a credential that is missing (CredentialError).
+
+    Args:
+        settings: What the operator decided.
+        clock: The time that tokens and PASSporTs are made at.
+        verification: Verifies, in place of a service made from the settings.
+        verifies: Whether verdicts are asked of this client at all; if not, no trust material is read.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        clock: Clock = _SYSTEM_CLOCK,
+        verification: VerificationService | None = None,
+        verifies: bool = True,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._verification = verification
+        self._service: Service | None = None
+        self._verifies = verifies
+        self._endpoints = [Endpoint.of(url, settings.audience) for url in dict.fromkeys(settings.cps_urls)]
+        self._source = Source.OOB_V2 if settings.generation == _GENERATION_2 else Source.OOB_V1
+        self._credential: Credential | None = None
+        if settings.spc and settings.x5u and settings.private_key:
+            self._require_credential()  # a key that cannot be used is told at the start, not at the first call
+        try:
+            self._exchange = Exchange(tls_ca_file=settings.cps_tls_ca_file)
+        except (OSError, SSLError) as error:
+            raise SettingsError(f"CPS_CLIENT_CPS_TLS_CA_FILE cannot be used: {error.strerror or error}") from error
+        self._stack = AsyncExitStack()
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: ClientSettings | None = None,
+        *,
+        config: Path | None = None,
+        clock: Clock = _SYSTEM_CLOCK,
+        verification: VerificationService | None = None,
+        verifies: bool = True,
+    ) -> Self:
+        """
+        Return a client with *settings*, by default those of the environment and the TOML file *config*.
+
+        Raises:
+            SettingsError: A setting is unknown or wrong, or a file that one names cannot be used.
+            CredentialError: The private key cannot be used.
+        """
+        settings = settings if settings is not None else load(config)
+        return cls(settings, clock=clock, verification=verification, verifies=verifies)
+
+    async def __aenter__(self) -> Self:
+        """
+        Open the connections and read the trust material.
+
+        Raises:
+            SettingsError: A file that the settings name cannot be used.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._exchange)
+            if self._verifies and self._verification is None:
+                service = open_service(
+                    self._settings.trust,
+                    self._settings.certificates,
+                    clock=self._clock,
+                    freshness=timedelta(seconds=self._settings.freshness),
+                )
+                self._service = await stack.enter_async_context(service)
+                self._verification = self._service.verification
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def trust(self) -> TrustStatus | None:
+        """How the trust material is doing; None while closed, and where another looks after it."""
+        return self._service.trust.status if self._service else None
+
+    def sign(self, *, orig: str, dest: str, attest: str | None = None, origid: str | None = None) -> str:
+        """
+        Return an Identity header value with a new ``shaken`` PASSporT; see :meth:`publish` for what is raised.
+
+        Args:
+            orig: The calling number.
+            dest: The called number.
+            attest: A, B or C; by default what the settings say.
+            origid: UUID by which the source is found again; by default a new one.
+        """
+        return str(self._sign(orig, dest, attest, origid))
+
+    async def publish(
+        self,
+        *,
+        orig: str,
+        dest: str,
+        identities: Sequence[str] | None = None,
+        attest: str | None = None,
+        origid: str | None = None,
+        budget: float | None = None,
+    ) -> Receipt:
+        """
+        Publish the PASSporTs of a call.
+
+        Args:
+            orig: The calling number.
+            dest: The called number after any retargeting.
+            identities: Identity header values or PASSporTs alone, in the call's order; without any one is signed.
+            attest: Level of attestation where one is signed; by default what the settings say.
+            origid: For a PASSporT that is signed; by default a new UUID.
+            budget: Seconds, in place of the settings'.
+
+        Raises:
+            NumberError: *orig* or *dest* is neither a number nor a URI.
+            AttestationError: *attest* is none of A, B and C.
+            CredentialError: A setting for signing is missing.
+        """
+        deadline = self._deadline(budget, self._settings.publish_budget)
+        call, credential = _call(orig, dest), self._require_credential()
+        given = identities or [str(self._sign(orig, dest, attest, origid))]
+        sifted = sift(given, most=limits.PUBLISHED)
+        tokens = [passport.token for passport in sifted.passports]
+        headers = tuple(str(Identity.of(passport)) for passport in sifted.passports)
+        if problem := _unfit(tokens):
+            return Receipt(headers, error=problem, dropped=sifted.dropped)
+        target = self._target(call, credential, None)
+
+        async def ask(endpoint: Endpoint, until: float) -> Answer:
+            token = self._token(credential, Action.PUBLISH, target, endpoint, tokens)
+            return await self._exchange.publish(endpoint.url(target), token=token, passports=tokens, until=until)
+
+        asked = Asked(self._require_endpoints(), ask, deadline=deadline)
+        try:
+            await asked.first_answer()
+        except CpsError as error:
+            return Receipt(headers, asked.attempts, error, sifted.dropped)
+        return Receipt(headers, asked.attempts, dropped=sifted.dropped)
+
+    async def retrieve(self, *, orig: str, dest: str, spc: str | None = None, budget: float | None = None) -> Retrieval:
+        """
+        Ask for the PASSporTs of a call; nothing is verified.
+
+        Args:
+            orig: The calling number.
+            dest: The called number.
+            spc: In the second generation the publisher's SPC, by default the own one.
+            budget: Seconds, in place of the settings'.
+
+        Raises:
+            NumberError: *orig* or *dest* is neither a number nor a URI.
+            CredentialError: A setting for signing the request is missing.
+            UsageError: *spc* is none, or the settings say first generation.
+        """
+        deadline = self._deadline(budget, self._settings.retrieve_budget)
+        return await self._retrieve(_call(orig, dest), spc, deadline)
+
+    async def retrieve_and_verify(
+        self, *, orig: str, dest: str, spc: str | None = None, budget: float | None = None
+    ) -> Termination:
+        """
+        Ask for the PASSporTs of a call and verify them, both inside the one budget.
+
+        Whatever CPSs and certificate repositories do, the answer is a verdict; if nothing could be found out it
+        is No-TN-Validation, with the reason. Arguments and errors are those of :meth:`retrieve`.
+        """
+        deadline = self._deadline(budget, self._settings.retrieve_budget)
+        call = _call(orig, dest)
+        retrieval = await self._retrieve(call, spc, deadline)
+        if retrieval.error is not None:
+            return Termination(not_known(retrieval.error, self._source), (), retrieval)
+        passports = retrieval.passports[: core_limits.IDENTITIES]
+        verdict = await self._verify(passports, call, self._source, deadline)
+        identities = tuple(str(Identity.of(Passport.parse(token))) for token in passports)
+        return Termination(verdict, identities, retrieval)
+
+    async def verify(self, identities: Sequence[str], *, orig: str, dest: str, budget: float | None = None) -> Verdict:
+        """
+        Verify Identity header values that came in band, or PASSporTs alone.
+
+        Args:
+            identities: As received.
+            orig: The calling number.
+            dest: The called number.
+            budget: Seconds, in place of the settings' for a retrieve.
+
+        Raises:
+            NumberError: *orig* or *dest* is neither a number nor a URI.
+        """
+        deadline = self._deadline(budget, self._settings.retrieve_budget)
+        return await self._verify(identities, _call(orig, dest), Source.IN_BAND, deadline)
+
+    async def check(self, *, budget: float = core_limits.FETCH_SECONDS * 2) -> Signatory:
+        """
+        Find out whether calls would work: the credential against its published certificate, and the CPSs' health.
+
+        Returns the own certificate as a verifier sees it, with what is known of its revocation.
+
+        Raises:
+            CredentialError: Key or SPC are not those of the certificate at x5u.
+            UnavailableError: The certificate or a CPS cannot be had, or no root is trusted here.
+            StirError: The certificate at x5u does not make its holder a signer.
+        """
+        credential, verification = self._require_credential(), self._require_verification()
+        deadline = self._deadline(budget, budget)
+        try:
+            async with asyncio.timeout_at(deadline):
+                at = self._clock.now()
+                found = await verification.with_chain(credential.x5u, lambda chain, trust: trust.signer(chain, at=at))
+        except TimeoutError as error:
+            raise UnavailableError("the certificate at CPS_CLIENT_X5U could not be read in time") from error
+        credential.require_match(found.certificate)
+        for endpoint in self._require_endpoints():
+            try:
+                await self._exchange.health(endpoint.base, until=deadline)
+            except CpsError as error:
+                raise CpsError(f"{endpoint.name}: {error.detail}", reason=error.reason, status=error.status) from error
+        return found
+
+    async def _retrieve(self, call: Call, spc: str | None, deadline: float) -> Retrieval:
+        credential = self._require_credential()
+        target = self._target(call, credential, spc)
+
+        async def ask(endpoint: Endpoint, until: float) -> Found:
+            token = self._token(credential, Action.RETRIEVE, target, endpoint)
+            return read(await self._exchange.retrieve(endpoint.url(target), token=token, until=until))
+
+        asked = Asked(self._require_endpoints(), ask, deadline=deadline)
+        try:
+            found = await asked.first_answer()
+        except CpsError as error:
+            return Retrieval(attempts=asked.attempts, error=error)
+        if found.status == HTTPStatus.NOT_FOUND:
+            found = await asked.once_more(limits.NOT_FOUND_PAUSE) or found
+        return Retrieval(found.passports, found.tokens, asked.attempts, dropped=found.dropped)
+
+    async def _verify(self, values: Sequence[str], call: Call, source: Source, deadline: float) -> Verdict:
+        verification = self._require_verification()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await verification.verify(values, call, source=source)
+        except TimeoutError:
+            return not_known(UnavailableError("verification did not finish within the budget"), source)
+
+    def _sign(self, orig: str, dest: str, attest: str | None, origid: str | None) -> Identity:
+        settings = self._settings
+        signer = (
+            self._credential.signer
+            if self._credential
+            else load_signer(PREFIX, x5u=settings.x5u, private_key=settings.private_key)
+        )
+        now = self._clock.now()
+        return signed(signer, orig=orig, dest=dest, attest=attest or settings.attest, origid=origid, at=now)
+
+    def _target(self, call: Call, credential: Credential, spc: str | None) -> Target:
+        if self._settings.generation != _GENERATION_2:
+            if spc is not None:
+                raise UsageError("an SPC is asked for in the second generation only: set CPS_CLIENT_GENERATION=2")
+            return Target(call.dest, call.orig)
+        spc = spc or credential.spc
+        if not SPC.fullmatch(spc):
+            raise UsageError("an SPC is 3 to 15 letters and digits")
+        return Target(call.dest, call.orig, spc.upper())
+
+    def _token(
+        self,
+        credential: Credential,
+        action: Action,
+        target: Target,
+        endpoint: Endpoint,
+        passports: Sequence[str] | None = None,
+    ) -> str:
+        """Return a new token, with jti and iat of its own: one is good for one request."""
+        return mint(
+            credential.signer.key,
+            x5u=credential.x5u,
+            iss=credential.spc,
+            action=action,
+            target=target,
+            audience=endpoint.audience,
+            at=self._clock.now(),
+            passports=passports,
+            lifetime=timedelta(seconds=self._settings.lifetime) if action is Action.PUBLISH else None,
+        )
+
+    def _deadline(self, budget: float | None, default: float) -> float:
+        return asyncio.get_running_loop().time() + (default if budget is None else budget)
+
+    def _require_credential(self) -> Credential:
+        settings = self._settings
+        if self._credential is None:
+            self._credential = Credential.load(
+                PREFIX, spc=settings.spc, x5u=settings.x5u, private_key=settings.private_key
+            )
+        return self._credential
+
+    def _require_endpoints(self) -> Sequence[Endpoint]:
+        if not self._endpoints:
+            raise SettingsError(
+                'CPS_CLIENT_CPS_URLS is not set: a JSON list of base URLs, like ["https://cps.example"]'
+            )
+        return self._endpoints
+
+    def _require_verification(self) -> VerificationService:
+        if self._verification is None:
+            raise UsageError("this client was opened without verification")
+        return self._verification
+
+
+def _call(orig: str, dest: str) -> Call:
+    return Call(orig=Party.parse(orig), dest=Party.parse(dest))
+
+
+def _unfit(passports: Sequence[str]) -> StirError | None:
+    """Return why these cannot be one publish, or None."""
+    if not passports:
+        return PassportFormatError("none of the given values is a PASSporT in full form")
+    if len(publish_body(passports)) > limits.REQUEST_BYTES:
+        return PassportFormatError(f"the PASSporTs together are longer than {limits.REQUEST_BYTES} bytes")
+    return None

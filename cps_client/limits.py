@@ -1,0 +1,36 @@
+"""Every bound of the client, named once, with its unit and its reason."""
+
+from typing import Final
+
+ANSWER_BYTES: Final = 1024 * 1024
+"""Largest answer of a CPS that is read, in bytes: 32 publishes of 10 PASSporTs of 1 kB come to a third of it."""
+
+RETRIEVED: Final = 320
+"""Most PASSporTs of one answer that are looked at: 32 publishes of 10."""
+
+PUBLISHED: Final = 10
+"""Most PASSporTs in one publish; a div chain with rcd and rph is rarely longer than 5."""
+
+REQUEST_BYTES: Final = 65_536
+"""Largest body of a publish, in bytes; a CPS takes no more."""
+
+PROBLEM_BYTES: Final = 16_384
+"""Longest body of a refusal that is read, in bytes; it is a sentence for people."""
+
+PROBLEM_SECONDS: Final = 0.1
+"""Longest wait for the body of a refusal: the status is the answer."""
+
+PROBLEM_CHARACTERS: Final = 200
+"""How much of a CPS's own explanation is passed on."""
+
+NOT_FOUND_PAUSE: Final = 0.12
+"""Seconds until a retrieve that found nothing asks once more: publish and mesh race with the call's signalling."""
+
+ROUND_TRIP: Final = 0.03
+"""Seconds below which it is not worth while to start another request."""
+
+CONNECTIONS: Final = 256
+"""Most connections to all CPSs together; with a CPS that hangs each is held for one budget at most."""
+
+KEEPALIVE_SECONDS: Final = 30.0
+"""How long an idle connection is kept: below what servers and proxies keep theirs, so that they seldom race."""
