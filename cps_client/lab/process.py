@@ -64,6 +64,11 @@ class CpsProcess:
         """Whether the process is there."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def group(self) -> int | None:
+        """The number of the process group of it and its workers; None while it does not run."""
+        return self._process.pid if self._process is not None else None
+
     async def start(self) -> None:
         """
         Start it and wait until it is healthy.

@@ -279,8 +279,9 @@ def test_decode(run: Run, sp: ServiceProvider) -> None:
     """Header, claims and what is odd, for people and for scripts; also from stdin."""
     identity = sp.sign(orig="+12155550100", dest=DEST)
 
-    plain, stdin = run("decode", identity), run("decode", "-", stdin=f"Identity: {identity}\n")
-    shown = one_object(run("decode", identity, "--json", "--at", "1760000000"))
+    at = ("--at", "1760000000")
+    plain, stdin = run("decode", identity, *at), run("decode", "-", *at, stdin=f"Identity: {identity}\n")
+    shown = one_object(run("decode", identity, "--json", *at))
 
     assert plain.stdout == stdin.stdout
     for piece in ("Identity", "Header", "Claims", "Findings", "TN_LEADING_PLUS", sp.x5u, "12155551212"):

@@ -1,4 +1,4 @@
-"""Servers die and peers hang while calls go on: two measurements with their figures; see scripts/chaos."""
+"""Servers die and peers hang while calls go on: three measurements with their figures; see scripts/chaos."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ import uvloop
 from tests.load.bench import plain
 from tests.load.chaos_calls import percentile
 from tests.load.chaos_cluster import Outcome, cluster_under_fire
+from tests.load.chaos_workers import workers_under_fire
 from tests.load.mesh import HANG_AIM, MESH_AIM_MS, Hang, Spread, hang_of, spread_of
 
 
@@ -25,8 +26,8 @@ def load() -> str:
     return f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
 
 
-def show_cluster(outcome: Outcome) -> bool:
-    """Print what happened to the cluster's calls; return whether that was a failure."""
+def show_calls(outcome: Outcome) -> bool:
+    """Print what happened to calls while servers died; return whether that was a failure."""
     say(plain(outcome.rows()))
     say(plain(outcome.kill_rows()), load(), *outcome.wrong[:5])
     return outcome.failed
@@ -60,14 +61,17 @@ def _met(held: bool) -> str:  # noqa: FBT001 - it is the one thing it is about
 def main(line: Sequence[str] | None = None) -> int:
     """Run what is asked for; 1 if a promise was broken, whatever the figures are."""
     parser = argparse.ArgumentParser(prog="chaos", description="Servers die and peers hang while calls go on.")
-    parser.add_argument("what", nargs="?", choices=["cluster", "mesh"], help="one of the two; by default both")
+    parser.add_argument("what", nargs="?", choices=["cluster", "workers", "mesh"], help="one; by default all")
     parser.add_argument("--quick", action="store_true", help="shorter and slower")
     given = parser.parse_args(line)
     failed = False
-    if given.what != "mesh":
+    if given.what in {None, "cluster"}:
         seconds, rate = (15, 100) if given.quick else (60, 200)
-        failed |= show_cluster(uvloop.run(cluster_under_fire(seconds=seconds, rate=rate)))
-    if given.what != "cluster":
+        failed |= show_calls(uvloop.run(cluster_under_fire(seconds=seconds, rate=rate)))
+    if given.what in {None, "workers"}:
+        kills, rate = (5, 50) if given.quick else (20, 100)
+        failed |= show_calls(uvloop.run(workers_under_fire(kills=kills, rate=rate, pause=1)))
+    if given.what in {None, "mesh"}:
         failed |= show_spread(uvloop.run(spread_of(seconds=5 if given.quick else 20, rate=100)))
         phases = 2 if given.quick else 6
         failed |= show_hang(uvloop.run(hang_of(phases=phases, seconds=10, rate=100)))

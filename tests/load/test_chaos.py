@@ -1,4 +1,4 @@
-"""The two measurements in short runs, and what counts as a failure in them; the long ones are scripts/chaos."""
+"""The three measurements in short runs, and what counts as a failure in them; the long ones are scripts/chaos."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ import pytest
 from tests.load import chaos, chaos_cluster
 from tests.load.chaos_calls import FIRST_DEST, Answer, Node, steadily
 from tests.load.chaos_cluster import Calls, Kill, Outcome, cluster_under_fire
+from tests.load.chaos_workers import workers_under_fire
 from tests.load.mesh import Hang, Spread, Stub, Watch, hang_of, spread_of
 
 NODES = [Node(f"http://127.0.0.1:{number}", "localhost") for number in range(3)]
@@ -67,6 +68,17 @@ async def test_killed_nodes_and_a_killed_master_give_no_wrong_answer(monkeypatch
     assert outcome.acknowledged == outcome.found + outcome.lost_with_master
     assert outcome.found > 0
     assert outcome.failures, "the deaths were felt"
+
+
+@pytest.mark.timeout(300)
+async def test_killed_workers_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever two workers on one SQLite file acknowledged is found, although one of them is killed now and then."""
+    monkeypatch.setattr(chaos_cluster, "LATE", 20)
+    outcome = await workers_under_fire(kills=2, rate=20, pause=0.3)
+
+    assert ([], 0, 0) == (outcome.wrong, outcome.lost, outcome.never_answered)
+    assert 2 == len(outcome.kills)
+    assert outcome.acknowledged == outcome.found > 0
 
 
 @pytest.mark.timeout(300)
@@ -226,5 +238,6 @@ def test_exit_code_and_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         async def ran(*, found: int = found, **_: float) -> Outcome:
             return Outcome(found=found)
 
-        monkeypatch.setattr(chaos, "cluster_under_fire", ran)
-        assert code == chaos.main(["--quick", "cluster"])
+        for what in ("cluster", "workers"):
+            monkeypatch.setattr(chaos, f"{what}_under_fire", ran)
+            assert code == chaos.main(["--quick", what])
