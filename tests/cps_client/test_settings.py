@@ -77,7 +77,7 @@ def test_environment_stands_over_file(tmp_path: Path, monkeypatch: pytest.Monkey
         ("CPS_URLS", '["http://a.example"]', "must be an https:// URL; http:// is for loopback"),
         ("CPS_URLS", '["https://user:secret@a.example"]', "without user, query and fragment"),
         ("CPS_URLS", '["https://a.example/?x"]', "without user, query and fragment"),
-        ("GENERATION", "3", "less than or equal to 2"),
+        ("GENERATION", "3", "Input should be 1 or 2"),
         ("LIFETIME", "61", "less than or equal to 60"),
         ("RETRIEVE_BUDGET", "0", "greater than 0"),
         ("PUBLISH_BUDGET", "inf", "Input should be"),
