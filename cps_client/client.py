@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from http import HTTPStatus
 from pathlib import Path
 from ssl import SSLError
 from typing import Final, Self
 
 from cps_client import limits
-from cps_client.answer import Found, read, sift
+from cps_client.answer import sift
 from cps_client.errors import CpsError, UsageError
-from cps_client.exchange import Answer, Endpoint, Exchange, publish_body
-from cps_client.failover import Asked
+from cps_client.exchange import Exchange, publish_body
 from cps_client.origin import signed
 from cps_client.outcome import Receipt, Retrieval, Termination, not_known
+from cps_client.placement import Placement, require_endpoints, source_of
+from cps_client.routes import Route, Routes
 from cps_client.settings import PREFIX, ClientSettings, SettingsError, load
 from stir import limits as core_limits
 from stir.aio.clock import Clock, SystemClock
@@ -26,13 +26,12 @@ from stir.aio.verification import VerificationService
 from stir.errors import PassportFormatError, StirError, UnavailableError
 from stir.identity import Identity
 from stir.passport import Passport
+from stir.sign import Signer
 from stir.tn import Party
-from stir.token import SPC, Action, Target, mint
 from stir.trust import Signatory
 from stir.verdict import Source, Verdict
 from stir.verify import Call
 
-_GENERATION_2: Final = 2
 _SYSTEM_CLOCK: Final = SystemClock()
 
 
@@ -65,8 +64,8 @@ class CpsClient:
         self._verification = verification
         self._service: Service | None = None
         self._verifies = verifies
-        self._endpoints = [Endpoint.of(url, settings.audience) for url in dict.fromkeys(settings.cps_urls)]
-        self._source = Source.OOB_V2 if settings.generation == _GENERATION_2 else Source.OOB_V1
+        self._route = Routes.of(settings).default
+        self._signer: Signer | None = None
         self._credential: Credential | None = None
         if settings.spc and settings.x5u and settings.private_key:
             self._require_credential()  # a key that cannot be used is told at the start, not at the first call
@@ -74,6 +73,7 @@ class CpsClient:
             self._exchange = Exchange(tls_ca_file=settings.cps_tls_ca_file)
         except (OSError, SSLError) as error:
             raise SettingsError(f"CPS_CLIENT_CPS_TLS_CA_FILE cannot be used: {error.strerror or error}") from error
+        self._placement = Placement(self._exchange, clock=clock, lifetime=timedelta(seconds=settings.lifetime))
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -125,6 +125,26 @@ class CpsClient:
         """How the trust material is doing; None while closed, and where another looks after it."""
         return self._service.trust.status if self._service else None
 
+    @property
+    def settings(self) -> ClientSettings:
+        """What the operator decided."""
+        return self._settings
+
+    @property
+    def signer(self) -> Signer:
+        """
+        What PASSporTs are signed with.
+
+        Raises:
+            CredentialError: A setting for signing is missing, or the key cannot be used.
+        """
+        settings = self._settings
+        if self._signer is None and self._credential is not None:
+            self._signer = self._credential.signer
+        elif self._signer is None:
+            self._signer = load_signer(PREFIX, x5u=settings.x5u, private_key=settings.private_key)
+        return self._signer
+
     def sign(self, *, orig: str, dest: str, attest: str | None = None, origid: str | None = None) -> str:
         """
         Return an Identity header value with a new ``shaken`` PASSporT; see :meth:`publish` for what is raised.
@@ -146,6 +166,7 @@ class CpsClient:
         attest: str | None = None,
         origid: str | None = None,
         budget: float | None = None,
+        route: Route | None = None,
     ) -> Receipt:
         """
         Publish the PASSporTs of a call.
@@ -157,6 +178,7 @@ class CpsClient:
             attest: Level of attestation where one is signed; by default what the settings say.
             origid: For a PASSporT that is signed; by default a new UUID.
             budget: Seconds, in place of the settings'.
+            route: To which CPSs, in place of the settings'; the numbers are taken as they are.
 
         Raises:
             NumberError: *orig* or *dest* is neither a number nor a URI.
@@ -171,39 +193,46 @@ class CpsClient:
         headers = tuple(str(Identity.of(passport)) for passport in sifted.passports)
         if problem := _unfit(tokens):
             return Receipt(headers, error=problem, dropped=sifted.dropped)
-        target = self._target(call, credential, None)
+        attempts, error = await self._placement.publish(
+            call, tokens, credential=credential, route=route or self._route, until=deadline
+        )
+        return Receipt(headers, attempts, error, sifted.dropped)
 
-        async def ask(endpoint: Endpoint, until: float) -> Answer:
-            token = self._token(credential, Action.PUBLISH, target, endpoint, tokens)
-            return await self._exchange.publish(endpoint.url(target), token=token, passports=tokens, until=until)
-
-        asked = Asked(self._require_endpoints(), ask, deadline=deadline)
-        try:
-            await asked.first_answer()
-        except CpsError as error:
-            return Receipt(headers, asked.attempts, error, sifted.dropped)
-        return Receipt(headers, asked.attempts, dropped=sifted.dropped)
-
-    async def retrieve(self, *, orig: str, dest: str, spc: str | None = None, budget: float | None = None) -> Retrieval:
+    async def retrieve(
+        self,
+        *,
+        orig: str,
+        dest: str,
+        spc: str | None = None,
+        budget: float | None = None,
+        route: Route | None = None,
+    ) -> Retrieval:
         """
         Ask for the PASSporTs of a call; nothing is verified.
 
         Args:
             orig: The calling number.
             dest: The called number.
-            spc: In the second generation the publisher's SPC, by default the own one.
+            spc: In the second generation the publisher's SPC, by default the route's, else the own one.
             budget: Seconds, in place of the settings'.
+            route: From which CPSs, in place of the settings'; the numbers are taken as they are.
 
         Raises:
             NumberError: *orig* or *dest* is neither a number nor a URI.
             CredentialError: A setting for signing the request is missing.
-            UsageError: *spc* is none, or the settings say first generation.
+            UsageError: *spc* is none, or the route is of the first generation.
         """
         deadline = self._deadline(budget, self._settings.retrieve_budget)
-        return await self._retrieve(_call(orig, dest), spc, deadline)
+        return await self.placed(_call(orig, dest), spc=spc, until=deadline, route=route)
 
     async def retrieve_and_verify(
-        self, *, orig: str, dest: str, spc: str | None = None, budget: float | None = None
+        self,
+        *,
+        orig: str,
+        dest: str,
+        spc: str | None = None,
+        budget: float | None = None,
+        route: Route | None = None,
     ) -> Termination:
         """
         Ask for the PASSporTs of a call and verify them, both inside the one budget.
@@ -212,12 +241,12 @@ class CpsClient:
         is No-TN-Validation, with the reason. Arguments and errors are those of :meth:`retrieve`.
         """
         deadline = self._deadline(budget, self._settings.retrieve_budget)
-        call = _call(orig, dest)
-        retrieval = await self._retrieve(call, spc, deadline)
+        call, source = _call(orig, dest), source_of(route or self._route)
+        retrieval = await self.placed(call, spc=spc, until=deadline, route=route)
         if retrieval.error is not None:
-            return Termination(not_known(retrieval.error, self._source), (), retrieval)
+            return Termination(not_known(retrieval.error, source), (), retrieval)
         passports = retrieval.passports[: core_limits.IDENTITIES]
-        verdict = await self._verify(passports, call, self._source, deadline)
+        verdict = await self.judged(passports, call, source, until=deadline)
         identities = tuple(str(Identity.of(Passport.parse(token))) for token in passports)
         return Termination(verdict, identities, retrieval)
 
@@ -235,7 +264,7 @@ class CpsClient:
             NumberError: *orig* or *dest* is neither a number nor a URI.
         """
         deadline = self._deadline(budget, self._settings.retrieve_budget)
-        return await self._verify(identities, _call(orig, dest), Source.IN_BAND, deadline)
+        return await self.judged(identities, _call(orig, dest), Source.IN_BAND, until=deadline)
 
     async def check(self, *, budget: float = core_limits.FETCH_SECONDS * 2) -> Signatory:
         """
@@ -257,78 +286,34 @@ class CpsClient:
         except TimeoutError as error:
             raise UnavailableError("the certificate at CPS_CLIENT_X5U could not be read in time") from error
         credential.require_match(found.certificate)
-        for endpoint in self._require_endpoints():
+        for endpoint in require_endpoints(self._route):
             try:
                 await self._exchange.health(endpoint.base, until=deadline)
             except CpsError as error:
                 raise CpsError(f"{endpoint.name}: {error.detail}", reason=error.reason, status=error.status) from error
         return found
 
-    async def _retrieve(self, call: Call, spc: str | None, deadline: float) -> Retrieval:
+    async def placed(
+        self, call: Call, *, until: float, spc: str | None = None, route: Route | None = None
+    ) -> Retrieval:
+        """Do as :meth:`retrieve`, for numbers that are canonical, until an instant of the event loop's clock."""
         credential = self._require_credential()
-        target = self._target(call, credential, spc)
+        return await self._placement.retrieve(
+            call, credential=credential, route=route or self._route, until=until, spc=spc
+        )
 
-        async def ask(endpoint: Endpoint, until: float) -> Found:
-            token = self._token(credential, Action.RETRIEVE, target, endpoint)
-            return read(await self._exchange.retrieve(endpoint.url(target), token=token, until=until))
-
-        asked = Asked(self._require_endpoints(), ask, deadline=deadline)
-        try:
-            found = await asked.first_answer()
-        except CpsError as error:
-            return Retrieval(attempts=asked.attempts, error=error)
-        if found.status == HTTPStatus.NOT_FOUND:
-            found = await asked.once_more(limits.NOT_FOUND_PAUSE) or found
-        return Retrieval(found.passports, found.tokens, asked.attempts, dropped=found.dropped)
-
-    async def _verify(self, values: Sequence[str], call: Call, source: Source, deadline: float) -> Verdict:
+    async def judged(self, values: Sequence[str], call: Call, source: Source, *, until: float) -> Verdict:
+        """Verify *values*, which came by way of *source*, until an instant of the event loop's clock."""
         verification = self._require_verification()
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(until):
                 return await verification.verify(values, call, source=source)
         except TimeoutError:
             return not_known(UnavailableError("verification did not finish within the budget"), source)
 
     def _sign(self, orig: str, dest: str, attest: str | None, origid: str | None) -> Identity:
-        settings = self._settings
-        signer = (
-            self._credential.signer
-            if self._credential
-            else load_signer(PREFIX, x5u=settings.x5u, private_key=settings.private_key)
-        )
-        now = self._clock.now()
-        return signed(signer, orig=orig, dest=dest, attest=attest or settings.attest, origid=origid, at=now)
-
-    def _target(self, call: Call, credential: Credential, spc: str | None) -> Target:
-        if self._settings.generation != _GENERATION_2:
-            if spc is not None:
-                raise UsageError("an SPC is asked for in the second generation only: set CPS_CLIENT_GENERATION=2")
-            return Target(call.dest, call.orig)
-        spc = spc or credential.spc
-        if not SPC.fullmatch(spc):
-            raise UsageError("an SPC is 3 to 15 letters and digits")
-        return Target(call.dest, call.orig, spc.upper())
-
-    def _token(
-        self,
-        credential: Credential,
-        action: Action,
-        target: Target,
-        endpoint: Endpoint,
-        passports: Sequence[str] | None = None,
-    ) -> str:
-        """Return a new token, with jti and iat of its own: one is good for one request."""
-        return mint(
-            credential.signer.key,
-            x5u=credential.x5u,
-            iss=credential.spc,
-            action=action,
-            target=target,
-            audience=endpoint.audience,
-            at=self._clock.now(),
-            passports=passports,
-            lifetime=timedelta(seconds=self._settings.lifetime) if action is Action.PUBLISH else None,
-        )
+        attest, at = attest or self._settings.attest, self._clock.now()
+        return signed(self.signer, orig=orig, dest=dest, attest=attest, origid=origid, at=at)
 
     def _deadline(self, budget: float | None, default: float) -> float:
         return asyncio.get_running_loop().time() + (default if budget is None else budget)
@@ -340,13 +325,6 @@ class CpsClient:
                 PREFIX, spc=settings.spc, x5u=settings.x5u, private_key=settings.private_key
             )
         return self._credential
-
-    def _require_endpoints(self) -> Sequence[Endpoint]:
-        if not self._endpoints:
-            raise SettingsError(
-                'CPS_CLIENT_CPS_URLS is not set: a JSON list of base URLs, like ["https://cps.example"]'
-            )
-        return self._endpoints
 
     def _require_verification(self) -> VerificationService:
         if self._verification is None:
