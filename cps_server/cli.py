@@ -36,11 +36,12 @@ def serve(config: Config = None) -> None:
 
     Everything is set by CPS_… variables or in a TOML file; see check-config.
     """
-    from cps_server import lifecycle, logs, supervisor
+    from cps_server import lifecycle, supervisor
     from cps_server.configuration import load
-    from cps_server.eventloop import run
     from cps_server.slot import WorkersFailedError
+    from stir.aio import logs
     from stir.aio.configuration import SettingsError
+    from stir.aio.eventloop import run
 
     lines = logs.configure()
     try:
@@ -119,8 +120,9 @@ def openapi() -> None:
 @app.command(hidden=True)
 def worker(channel: Annotated[int, typer.Argument(help="Number of the socket to its supervisor.")]) -> None:
     """Run a worker process; serve starts as many as CPS_WORKERS says."""
-    from cps_server import logs, workers
-    from cps_server.eventloop import run
+    from cps_server import workers
+    from stir.aio import logs
+    from stir.aio.eventloop import run
 
     raise typer.Exit(run(workers.work(socket.socket(fileno=channel), logs.configure())))
 

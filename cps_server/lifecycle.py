@@ -13,14 +13,14 @@ from cps_server import mesh
 from cps_server.admin.app import build_admin
 from cps_server.admin.node import Node
 from cps_server.api.connection import Runner
-from cps_server.listeners import listeners, named
-from cps_server.logs import Lines
-from cps_server.notify import Notifier
 from cps_server.partners import PartnerFileError, Partners
 from cps_server.repository import Repository, RepositoryError
 from cps_server.serving import listening, serving
 from cps_server.settings import Settings
 from stir.aio.configuration import SettingsError
+from stir.aio.listeners import listeners, named
+from stir.aio.logs import Lines
+from stir.aio.notify import Notifier
 from stir.aio.trust import TrustMaterial
 from stir.errors import CertificateFormatError, NoTrustError
 

@@ -90,9 +90,6 @@ AUDIT_LINE_BYTES: Final = 4_096
 AUDIT_TORN_LINES: Final = 16
 """Most unfinished lines in a row of an audit log, each left by a disk that was full again."""
 
-BACKLOG: Final = 1024
-"""Most connections that wait to be accepted; the system may allow fewer (net.core.somaxconn)."""
-
 WORKER_START_SECONDS: Final = 60.0
 """How long a worker may take until it serves; it may wait for a CA list and a CRL."""
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from cps_server.audit import AuditLog
 from cps_server.federation.republish import Republisher
 from cps_server.gate import Gate
-from cps_server.logs import Lines
 from cps_server.metrics import Reading, Value
 from cps_server.partners import Partners
 from cps_server.publish import Publisher
@@ -17,6 +16,7 @@ from cps_server.store import SealedStore
 from cps_server.version import VERSION
 from stir.aio.certificates import CertificateCache
 from stir.aio.clock import Clock
+from stir.aio.logs import Lines
 from stir.aio.refresh import ListStatus
 from stir.aio.trust import LiveTrust
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from cps_server.configuration import effective, load
-from cps_server.logs import Lines
 from cps_server.settings import Settings
+from stir.aio.logs import Lines
 from stir.errors import StirError
 
 Reload = Callable[[], Awaitable[object]]

@@ -17,7 +17,6 @@ from cps_server.app import build_app
 from cps_server.audit import AuditError, AuditLog
 from cps_server.health import OK, Health
 from cps_server.keys import health as health_key
-from cps_server.logs import Lines
 from cps_server.metrics import Metrics
 from cps_server.partners import PartnerFileError, Partners
 from cps_server.reload import LiveSettings, Reloader
@@ -27,6 +26,7 @@ from cps_server.store import SealedStore, open_store
 from cps_server.store.timed import TimedStore
 from stir.aio.clock import Clock, SystemClock
 from stir.aio.configuration import SettingsError
+from stir.aio.logs import Lines
 from stir.aio.refresh import ListStatus
 from stir.aio.service import open_service
 from stir.errors import StoreError

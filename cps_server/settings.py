@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from cps_server import limits
-from cps_server.addresses import Address
+from stir.aio.addresses import Address
 from stir.aio.configuration import (
     CertificateSettings,
     HttpsUrl,

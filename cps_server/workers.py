@@ -11,11 +11,11 @@ from typing import Any, Final
 import structlog
 from prometheus_client.metrics_core import Metric
 
-from cps_server import logs
 from cps_server.channel import Channel
 from cps_server.lifecycle import until_signal
 from cps_server.serving import Serving, serving
 from cps_server.settings import Settings
+from stir.aio import logs
 from stir.aio.configuration import SettingsError
 
 REFUSED: Final = 78

@@ -173,3 +173,6 @@ HEADERS: Final = 2_048
 
 HEADER_BYTES: Final = 512
 """Longest of these that are remembered, in bytes; real ones are under 200."""
+
+BACKLOG: Final = 1024
+"""Most connections that wait to be accepted; the system may allow fewer (net.core.somaxconn)."""

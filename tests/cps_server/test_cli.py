@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cps_server.cli import app
-from cps_server.logs import Lines
+from stir.aio.logs import Lines
 from stir.testing import World
 
 RUN = CliRunner()
@@ -24,7 +24,7 @@ def elsewhere(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "anchors.pem").write_bytes(World().anchors_pem)
     monkeypatch.setenv("CPS_TRUST__ANCHORS", "anchors.pem")
     monkeypatch.setattr(
-        "cps_server.logs.configure", lambda: Lines(StringIO())
+        "stir.aio.logs.configure", lambda: Lines(StringIO())
     )  # the runner's streams end with each command
     return tmp_path
 

@@ -7,11 +7,11 @@ from io import StringIO
 import pytest
 
 from cps_server import limits
-from cps_server.logs import Lines
 from cps_server.reload import LiveSettings
 from cps_server.settings import Settings
 from cps_server.slot import Slot, WorkersFailedError
 from cps_server.supervisor import Fleet
+from stir.aio.logs import Lines
 
 
 class Doomed(Slot):

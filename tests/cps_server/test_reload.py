@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from cps_server.configuration import load
-from cps_server.logs import Lines
 from cps_server.reload import LiveSettings, Reloader
 from stir.aio.configuration import SettingsError
+from stir.aio.logs import Lines
 from stir.errors import StirError
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from cps_server.addresses import Address
 from cps_server.configuration import CONFIG_BYTES, effective, known, load
 from cps_server.settings import Settings, SettingsError
+from stir.aio.addresses import Address
 from stir.errors import StirError
 
 

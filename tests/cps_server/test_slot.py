@@ -9,10 +9,10 @@ from structlog.testing import capture_logs
 
 from cps_server import limits
 from cps_server.channel import SilentError
-from cps_server.logs import Lines
 from cps_server.reload import LiveSettings
 from cps_server.settings import Settings
 from cps_server.slot import Slot, WorkersFailedError
+from stir.aio.logs import Lines
 
 
 class Silent:

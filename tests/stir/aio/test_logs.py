@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cps_server.logs import REMOVED, Lines, censor, configure
+from stir.aio.logs import REMOVED, Lines, censor, configure
 from stir.errors import FetchError
 
 NUMBER = "12155551212"

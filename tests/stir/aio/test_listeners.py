@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from cps_server.addresses import Address
-from cps_server.listeners import listeners, named
+from stir.aio.addresses import Address
 from stir.aio.configuration import SettingsError
+from stir.aio.listeners import listeners, named
 
 
 def test_a_connection_gets_through() -> None:

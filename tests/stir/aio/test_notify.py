@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cps_server.notify import Notifier
+from stir.aio.notify import Notifier
 
 
 @pytest.fixture

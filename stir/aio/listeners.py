@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from cps_server import limits
-from cps_server.addresses import Address
+from stir import limits
+from stir.aio.addresses import Address
 from stir.aio.configuration import SettingsError
 
 _NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
