@@ -34,3 +34,9 @@ CONNECTIONS: Final = 256
 
 KEEPALIVE_SECONDS: Final = 30.0
 """How long an idle connection is kept: below what servers and proxies keep theirs, so that they seldom race."""
+
+SIGNALLED_DIGITS: Final = 40
+"""Longest number as signalled, in characters: 15 digits behind an international prefix and those of carriers."""
+
+SHORT_CODE_DIGITS: Final = 6
+"""Longest number that is a short code if no plan says otherwise, in digits (116 000 and 118 xxx are such)."""

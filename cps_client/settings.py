@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from cps_client.numberplan import Nature, NumberPlan
+from cps_client.numberplan import NumberPlan
+from cps_client.signalled import Nature
 from stir.aio.configuration import (
     CertificateSettings,
     Configuration,
@@ -26,10 +27,14 @@ from stir.aio.configuration import (
     Spc,
     TrustSettings,
 )
+from stir.errors import MalformedError
+from stir.reason import Ppi
+from stir.sip import Projection
 
 __all__ = [
     "PREFIX",
     "ClientSettings",
+    "HeaderSettings",
     "PlanSettings",
     "SettingsError",
     "TrunkSettings",
@@ -114,6 +119,44 @@ class TrunkSettings(Section):
     plan: PlanSettings | None = Field(None, description="What the digits on this trunk mean, as a whole.")
 
 
+class HeaderSettings(Section):
+    """How a verdict is written into SIP header fields."""
+
+    host: str | None = Field(
+        None, max_length=253, description="Host of the SIP URI in P-Asserted-Identity; none: a tel URI is written."
+    )
+    suffix: bool = Field(
+        default=False, description="Whether verstat says the attestation too, as in TN-Validation-Passed-A."
+    )
+    vendor_names: bool = Field(
+        default=False, description="Write P-Attestation-Indicator and P-Origination-ID in place of 3GPP's names."
+    )
+    profile: Literal["atis", "atis-mismatch-failed", "asterisk"] = Field(
+        "atis", description="Which table the codes of verdicts and of Reason are from."
+    )
+    ppi: Literal["none", "compact", "full"] = Field(
+        "compact", description="How a Reason header names the PASSporT that failed."
+    )
+
+    @model_validator(mode="after")
+    def _writable(self) -> "HeaderSettings":
+        try:
+            Projection(self.host)
+        except MalformedError as error:
+            raise ValueError(f"host: {error.detail}") from error
+        return self
+
+    @property
+    def projection(self) -> Projection:
+        """The same as the value that works."""
+        return Projection(self.host, self.suffix, self.vendor_names)
+
+    @property
+    def form_of_ppi(self) -> Ppi | None:
+        """How a Reason names its PASSporT, as the value that works."""
+        return None if self.ppi == "none" else Ppi(self.ppi)
+
+
 class ClientSettings(LayeredSettings):
     """What the operator decided; made by :func:`load`."""
 
@@ -162,6 +205,7 @@ class ClientSettings(LayeredSettings):
         "refuse", description="What is done with a call of a trunk that is none of these; default: as without a trunk."
     )
     plan: PlanSettings = PlanSettings()
+    headers: HeaderSettings = HeaderSettings()
     trust: TrustSettings = TrustSettings()
     certificates: CertificateSettings = CertificateSettings()
 
