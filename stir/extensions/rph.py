@@ -1,7 +1,7 @@
 """The claims of ``rph`` PASSporTs: who may have priority (RFC 8443, RFC 9027)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,7 +37,17 @@ class Rph:
         Raises:
             ClaimError: rph.auth is not an array of values of Resource-Priority, or sph is not psap-callback.
         """
-        rph, sph = passport.payload.get("rph"), passport.payload.get("sph")
+        return cls.read(passport.payload)
+
+    @classmethod
+    def read(cls, payload: Mapping[str, object]) -> "Rph":
+        """
+        Read the claims in *payload*.
+
+        Raises:
+            ClaimError: rph.auth is not an array of values of Resource-Priority, or sph is not psap-callback.
+        """
+        rph, sph = payload.get("rph"), payload.get("sph")
         if not isinstance(rph, dict):
             raise ClaimError(f"rph is {'missing' if rph is None else 'not an object'}")
         auth = rph.get("auth")

@@ -1,7 +1,9 @@
 """The STI-AS: what it signs verifies with others' code, and with ours."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +19,7 @@ from stir.testing import World
 from stir.tn import Party
 
 ORIG, DEST = Party.tn("+12155550100"), Party.tn("12155551212")
+FIRST, SECOND = Party.tn("12155550111"), Party.tn("12155550122")
 ORIGID = "4aec94e2-508c-4c1c-907b-3737bac0a80e"
 WORLD = World()
 SP = WORLD.service_provider("709J")
@@ -83,10 +86,77 @@ def test_what_a_verifier_would_refuse_is_not_signed(attest: str, origid: str) ->
         shaken(attest=attest, origid=origid)
 
 
-def test_a_call_to_nobody_is_not_signed() -> None:
+@pytest.mark.parametrize(
+    "sign",
+    [
+        partial(SIGNER.shaken, attest="A", origid=ORIGID),
+        partial(SIGNER.div, div=FIRST),
+        partial(SIGNER.rph, auth=["ets.0"]),
+    ],
+)
+def test_a_call_to_nobody_is_not_signed(sign: Callable[..., Identity]) -> None:
     """A dest has at least one number or URI (RFC 8225, section 5.2.1)."""
     with pytest.raises(ClaimError, match="dest"):
-        SIGNER.shaken(ORIG, (), attest="A", origid=ORIGID, at=NOW)
+        sign(ORIG, (), at=NOW)
+
+
+@pytest.mark.clause("passport-4.2-claims", "passport-4.2-hi", "passport-4.2-orig")
+@pytest.mark.parametrize("hi", [None, "1", "1.2.10"])
+@pytest.mark.parametrize("first", ["12155550111", "sip:help@example.com"])
+def test_a_div_passport_is_that_of_an_independent_signer(first: str, hi: str | None) -> None:
+    """The test world's own signer makes the same bytes: base claims, and in div who was called before (RFC 8946)."""
+    theirs = SP.div(orig=ORIG.value, dest=DEST.value, div=first, hi=hi)
+    ours = SIGNER.div(ORIG, [DEST], div=Party.parse(first), hi=hi, at=NOW)
+
+    assert theirs.rpartition(".")[0] == ours.token.rpartition(".")[0]
+    assert f"{ours.token};info=<{SP.x5u}>;alg=ES256;ppt=div" == str(ours)
+
+
+@pytest.mark.clause("passport-4.3-auth", "passport-4.3-sph")
+@pytest.mark.parametrize("sph", [None, "psap-callback"])
+@pytest.mark.parametrize("dest", [DEST.value, "911", "urn:service:sos"])
+def test_an_rph_passport_is_that_of_an_independent_signer(dest: str, sph: str | None) -> None:
+    """The test world's own signer makes the same bytes: base claims, rph.auth and sph (RFC 8443, RFC 9027)."""
+    theirs = SP.rph(orig=ORIG.value, dest=dest, auth=["ets.0", "esnet.1"], sph=sph)
+    ours = SIGNER.rph(ORIG, [Party.parse(dest)], auth=("ets.0", "esnet.1"), sph=sph, at=NOW)
+
+    assert theirs.rpartition(".")[0] == ours.token.rpartition(".")[0]
+    assert f"{ours.token};info=<{SP.x5u}>;alg=ES256;ppt=rph" == str(ours)
+
+
+async def test_a_chain_of_diversions_verifies() -> None:
+    """Shaken for the first number and a div for each one after lead a verifier to the number that rings."""
+    chain = [shaken(FIRST), SIGNER.div(ORIG, [SECOND], div=FIRST, at=NOW), SIGNER.div(ORIG, [DEST], div=SECOND, at=NOW)]
+    verdict = await WORLD.assess(*map(str, chain), orig=ORIG.value, dest=DEST.value)
+    broken = await WORLD.assess(str(chain[0]), str(chain[2]), orig=ORIG.value, dest=DEST.value)
+
+    assert (True, False) == (verdict.passed, broken.passed)
+    assert [FIRST.value, SECOND.value] == [one["div"]["tn"] for one in verdict.as_dict()["diversions"]]
+
+
+async def test_priority_verifies() -> None:
+    """A verifier lets Resource-Priority pass up to what was authorized."""
+    identity = str(SIGNER.rph(ORIG, [DEST], auth=["ets.0"], at=NOW))
+    told = [
+        (await WORLD.assess(identity, orig=ORIG.value, dest=DEST.value, resource_priority=(asked,))).as_dict()
+        for asked in ("ets.0", "ets.1")
+    ]
+
+    assert ["RPH-Validation-Passed", "No-RPH-Validation"] == [each["priority"]["verstat"] for each in told]
+
+
+@pytest.mark.parametrize("hi", ["", "1.", ".1", "1.a", "1,1", "1\n"])
+def test_an_index_that_is_none_is_not_signed(hi: str) -> None:
+    """The hi is the index of a History-Info entry: numbers with dots between (RFC 7044, section 5)."""
+    with pytest.raises(ClaimError, match="hi"):
+        SIGNER.div(ORIG, [DEST], div=FIRST, hi=hi, at=NOW)
+
+
+@pytest.mark.parametrize(("auth", "sph"), [((), None), (("ets",), None), (("ets.0", ""), None), (("ets.0",), "other")])
+def test_priority_that_a_verifier_would_refuse_is_not_signed(auth: tuple[str, ...], sph: str | None) -> None:
+    """Values are namespace and priority, at least one, and sph has one value (RFC 8443, section 4; RFC 9027)."""
+    with pytest.raises(ClaimError):
+        SIGNER.rph(ORIG, [DEST], auth=auth, sph=sph, at=NOW)
 
 
 def test_a_key_of_another_curve_does_not_sign() -> None:
