@@ -131,6 +131,11 @@ class CpsClient:
         return self._settings
 
     @property
+    def clock(self) -> Clock:
+        """The time that tokens and PASSporTs are made at."""
+        return self._clock
+
+    @property
     def signer(self) -> Signer:
         """
         What PASSporTs are signed with.
