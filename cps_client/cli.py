@@ -10,6 +10,7 @@ from cps_client.commands.calls import publish, retrieve, sign
 from cps_client.commands.check import check
 from cps_client.commands.decode import decode
 from cps_client.commands.frame import Json
+from cps_client.commands.gateway import gateway
 from cps_client.commands.verify import verify
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (sign, publish, retrieve, verify, decode, check):
+for _command in (sign, publish, retrieve, verify, decode, check, gateway):
     app.command()(_command)
 app.add_typer(cert.app, name="cert")
 

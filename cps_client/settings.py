@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from cps_client.gateway.settings import GatewaySettings
 from cps_client.numberplan import NumberPlan
 from cps_client.signalled import Nature
 from stir.aio.configuration import (
@@ -206,6 +207,7 @@ class ClientSettings(LayeredSettings):
     )
     plan: PlanSettings = PlanSettings()
     headers: HeaderSettings = HeaderSettings()
+    gateway: GatewaySettings = GatewaySettings()
     trust: TrustSettings = TrustSettings()
     certificates: CertificateSettings = CertificateSettings()
 

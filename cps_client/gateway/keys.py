@@ -1,0 +1,13 @@
+"""What the application holds, by typed key."""
+
+from typing import Final
+
+from aiohttp import web
+
+from cps_client.gateway.calls import Calls
+from cps_client.gateway.metrics import Metrics
+from cps_client.gateway.readiness import Readiness
+
+calls: Final = web.AppKey("calls", Calls)
+metrics: Final = web.AppKey("metrics", Metrics)
+readiness: Final = web.AppKey("readiness", Readiness)

@@ -1,0 +1,119 @@
+"""Starting and stopping: what can be found wrong is found before the first call, and calls in flight are finished."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import structlog
+from aiohttp import web
+
+from cps_client.gateway.app import build_app, runner_of
+from cps_client.gateway.composition import open_logic
+from cps_client.gateway.guard import Guard
+from cps_client.settings import ClientSettings, load
+from stir.aio.configuration import SettingsError
+from stir.aio.listeners import listeners, named
+from stir.aio.logs import Lines
+from stir.aio.notify import Notifier
+
+log = structlog.get_logger()
+
+_FACES = ("/v1/publish", "/v1/retrieve")
+
+
+async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None:
+    """
+    Run the sidecar until SIGTERM or SIGINT, then let calls in flight finish.
+
+    Raises:
+        SettingsError: It cannot start with these settings.
+        CredentialError: The private key cannot be used.
+    """
+    gateway = settings.gateway
+    guard = Guard.of(gateway)
+    notifier = Notifier.from_environment()
+    stopped = _until_signal()
+    async with AsyncExitStack() as stack:
+        sockets = stack.enter_context(listeners("CPS_CLIENT_GATEWAY__LISTEN", gateway.address))
+        logic = await stack.enter_async_context(open_logic(settings))
+        app = build_app(
+            settings,
+            originates=logic.originates,
+            terminates=logic.terminates,
+            readiness=logic.readiness,
+            guard=guard,
+        )
+        runner = runner_of(app, settings)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        for one in sockets:
+            await web.SockSite(runner, one).start()
+        await stack.enter_async_context(_managed(notifier, lambda: _reload(settings, guard, lines)))
+        _announce(settings, named(sockets))
+        await stopped.wait()
+        log.info("gateway_stopping", drain=gateway.drain)
+        logic.readiness.draining = True
+        notifier.stopping()
+        await runner.cleanup()
+    log.info("gateway_stopped")
+
+
+def _announce(settings: ClientSettings, listen: list[str]) -> None:
+    """Write down what runs, and loudly what is missing."""
+    log.info("gateway_started", urls=[f"http://{one}" for one in listen], faces=_FACES, cps=settings.cps_urls)
+    missing = {
+        "publishing_off": (settings.cps_urls or settings.trunks, "no call is published", "CPS_CLIENT_CPS_URLS"),
+        "verification_off": (
+            settings.trust.anchors or settings.trust.ca_list_url,
+            "no call is verified",
+            "CPS_CLIENT_TRUST__ANCHORS or CPS_CLIENT_TRUST__CA_LIST_URL",
+        ),
+        "revocation_off": (settings.trust.crl_url, "revoked certificates are accepted", "CPS_CLIENT_TRUST__CRL_URL"),
+    }
+    for event, (is_there, consequence, setting) in missing.items():
+        if not is_there:
+            log.warning(event, consequence=consequence, remedy=f"set {setting}")
+
+
+def _until_signal() -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+@asynccontextmanager
+async def _managed(notifier: Notifier, reload: Callable[[], None]) -> AsyncIterator[None]:
+    """Tell the service manager how it goes, and *reload* at SIGHUP."""
+    loop = asyncio.get_running_loop()
+
+    def hung_up() -> None:
+        notifier.reloading()
+        reload()
+        notifier.ready()
+
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
+    watchdog = asyncio.create_task(notifier.keep_watchdog(), name="watchdog")
+    notifier.ready()
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        watchdog.cancel()
+        with suppress(asyncio.CancelledError):
+            await watchdog
+
+
+def _reload(settings: ClientSettings, guard: Guard, lines: Lines | None) -> None:
+    """Take the token and the level of the log anew; what cannot be used stays as it was, and is told."""
+    try:
+        fresh = load(settings.config)
+        guard.reload(fresh.gateway)
+    except SettingsError as error:
+        log.error("reload_failed", error=error.code, detail=error.detail, kept="what was in force")
+        return
+    if lines is not None:
+        lines.set_level(fresh.gateway.log_level)
+    log.info("reloaded", parts=["token", "log_level"])

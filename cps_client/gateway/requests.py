@@ -1,0 +1,151 @@
+"""Reading requests: bounded in bytes and time, strict about types, and a mistake names its field."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from cps_client.gateway import limits
+from cps_client.gateway.errors import (
+    BodyMissingError,
+    BodySyntaxError,
+    FieldError,
+    FieldMissingError,
+    MediaTypeError,
+    SlowBodyError,
+    TooLargeError,
+)
+from stir import strictjson
+from stir.errors import JsonError
+
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+_LATEST: Final = 253_402_300_799
+"""The last second of the year 9999; there is no datetime behind it."""
+
+
+async def read_json(request: web.Request) -> "Fields":
+    """
+    Return the body, one JSON object.
+
+    Raises:
+        RequestError: It is of another type, missing, too long, too slow, or not strict JSON.
+    """
+    body = await _body(request, JSON)
+    try:
+        return Fields(strictjson.loads(body, max_bytes=limits.REQUEST_BYTES))
+    except JsonError as error:
+        raise BodySyntaxError(error.detail) from error
+
+
+async def read_form(request: web.Request) -> "Fields":
+    """
+    Return the body, a form as dialplans send it; a field that stands there several times is a list.
+
+    Raises:
+        RequestError: It is of another type, missing, too long, too slow, or no form.
+    """
+    body = await _body(request, FORM)
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=limits.FIELDS
+        )
+    except ValueError as error:
+        raise BodySyntaxError(f"the body is not a form of at most {limits.FIELDS} fields in UTF-8") from error
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        before = found.get(name)
+        found[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    return Fields(found)
+
+
+async def _body(request: web.Request, kind: str) -> bytes:
+    if request.content_type != kind:
+        raise MediaTypeError(f"the body has to be {kind}; say so in Content-Type")
+    try:
+        async with asyncio.timeout(limits.BODY_SECONDS):
+            body = await request.read()
+    except TimeoutError as error:
+        raise SlowBodyError("the body did not arrive in time") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLargeError(f"the body may have at most {limits.REQUEST_BYTES} bytes") from error
+    if not body:
+        raise BodyMissingError("there is no body")
+    return body
+
+
+class Fields:
+    """The fields of a request, each read once into a type; empty strings are fields that are not there."""
+
+    def __init__(self, values: Mapping[str, object], above: str = "") -> None:
+        self._values = values
+        self._above = above
+
+    def only(self, names: Iterable[str]) -> None:
+        """Refuse fields that are none of *names*: a misspelt one would go unnoticed."""
+        known = set(names)
+        for name in self._values:
+            if name not in known:
+                raise FieldError(self._above + name[:64], f"is not known; there are {', '.join(sorted(known))}")
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a field called *name*, even if it is empty."""
+        return name in self._values
+
+    def value(self, name: str) -> object:
+        """Return whatever the field holds; None if it is not there, or empty."""
+        found = self._values.get(name)
+        return None if found == "" else found
+
+    def text(self, name: str) -> str | None:
+        """Return a string; None if it is not there."""
+        found = self.value(name)
+        if found is not None and not isinstance(found, str):
+            raise FieldError(self._above + name, "has to be a string, once")
+        return found
+
+    def required(self, name: str) -> str:
+        """Return a string that has to be there, if only as an empty one."""
+        if not self.has(name):
+            raise FieldMissingError(self._above + name)
+        return self.text(name) or ""
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return strings: an array, or one alone; empty ones are left out."""
+        found = self.value(name)
+        values = found if isinstance(found, list) else [] if found is None else [found]
+        if not all(isinstance(value, str) for value in values):
+            raise FieldError(self._above + name, "has to be a string or an array of strings")
+        return tuple(str(value) for value in values if value)
+
+    def one_of(self, name: str, choices: Iterable[str]) -> str | None:
+        """Return a string that is one of *choices*; None if it is not there."""
+        found, known = self.text(name), tuple(choices)
+        if found is not None and found not in known:
+            raise FieldError(self._above + name, f"has to be one of {', '.join(known)}")
+        return found
+
+    def instant(self, name: str) -> datetime | None:
+        """Return the instant that is given in seconds since 1970, as a number or in digits; None if it is not there."""
+        found = self.value(name)
+        if found is None:
+            return None
+        if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) <= len(str(_LATEST)):
+            found = int(found)
+        if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= _LATEST:
+            raise FieldError(self._above + name, "has to be a time in whole seconds since 1970")
+        return datetime.fromtimestamp(found, UTC)
+
+    def object(self, name: str) -> "Fields | None":
+        """Return the object in the field; None if it is not there."""
+        found = self.value(name)
+        if found is not None and not isinstance(found, dict):
+            raise FieldError(self._above + name, "has to be an object")
+        return None if found is None else Fields(found, f"{self._above}{name}.")
+
+    def path(self, name: str) -> str:
+        """Return how a complaint names the field."""
+        return self._above + name
