@@ -37,6 +37,11 @@ def problem(error: RequestError) -> web.Response:
     return told(json(body, error.status, CONTENT_TYPE), error)
 
 
+def problem_of(_: web.Request, error: RequestError) -> web.Response:
+    """Return the problem document of *error*, as faces in JSON do."""
+    return problem(error)
+
+
 def told(answer: web.Response, error: RequestError) -> web.Response:
     """Return *answer* with the header fields that *error* needs in every face."""
     if error.allow is not None:

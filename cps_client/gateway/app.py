@@ -4,8 +4,9 @@ from typing import Final
 
 from aiohttp import web
 
-from cps_client.gateway import answers, keys, limits, native, operations
+from cps_client.gateway import answers, keys, limits, native, operations, plain, stirapi
 from cps_client.gateway.calls import Budgets, Calls
+from cps_client.gateway.faces import Face, Faces
 from cps_client.gateway.guard import Guard
 from cps_client.gateway.metrics import Metrics
 from cps_client.gateway.middleware import served
@@ -13,6 +14,7 @@ from cps_client.gateway.readiness import Readiness
 from cps_client.origination import Originates
 from cps_client.settings import ClientSettings
 from cps_client.termination import Terminates
+from stir.aio.clock import Clock, SystemClock
 from stir.aio.server import Manner, ManneredRunner
 from stir.verdict import Source
 
@@ -27,6 +29,7 @@ def build_app(
     readiness: Readiness | None = None,
     metrics: Metrics | None = None,
     guard: Guard | None = None,
+    clock: Clock | None = None,
 ) -> web.Application:
     """
     Return the sidecar's application.
@@ -38,6 +41,7 @@ def build_app(
         readiness: Whether calls should be sent here.
         metrics: Where numbers about it go.
         guard: Who may ask.
+        clock: The time, by which requests are fresh.
 
     Raises:
         SettingsError: Others than this machine would reach it, without a token.
@@ -55,7 +59,13 @@ def build_app(
         metrics=metrics,
         source=Source.OOB_V2 if settings.generation == _GENERATION_2 else Source.OOB_V1,
     )
-    app.add_routes([*native.routes, *operations.routes])
+    stir = stirapi.StirApi(settings, clock or SystemClock())
+    app[keys.faces] = Faces(
+        Face(native.FACE, answers.problem_of, r"/v1/(publish|retrieve)$"),
+        Face(stirapi.FACE, stir.refuse, r"(/trunks/[^/]*)?/(stir|v1)(/|$)"),
+        Face(plain.FACE, plain.refuse, r"/plain(/|$)"),
+    )
+    app.add_routes([*native.routes, *stir.routes(), *plain.routes, *operations.routes])
     return app
 
 

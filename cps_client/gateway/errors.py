@@ -16,6 +16,7 @@ StirError
     ├── LengthRequiredError        no Content-Length
     ├── TooLargeError              too long a body
     ├── MediaTypeError             a body of another type
+    ├── NotSignedError             nothing was signed although that was asked for
     └── DefectError                we failed
 """
 
@@ -129,6 +130,13 @@ class MediaTypeError(RequestError):
 
     code = "unsupported-media-type"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class NotSignedError(RequestError):
+    """Nothing was signed although that was asked for."""
+
+    code = "not-signed"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class DefectError(RequestError):

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from cps_client.gateway import answers, native
+from cps_client.gateway import answers
 from cps_client.gateway.errors import RequestError
 
 
@@ -19,16 +19,19 @@ class Face:
     """For logs and metrics."""
     refuse: Callable[[web.Request, RequestError], web.Response]
     """Makes the answer to a request that is a mistake."""
+    paths: str
+    """A pattern of how its paths begin."""
 
 
-def _problem(_: web.Request, error: RequestError) -> web.Response:
-    return answers.problem(error)
+_OTHER: Final = Face("other", answers.problem_of, "/")
 
 
-_FACES: Final = ((re.compile(r"/v1(/|$)"), Face(native.FACE, _problem)),)
-_OTHER: Final = Face("other", _problem)
+class Faces:
+    """All faces; the first whose pattern fits has a path."""
 
+    def __init__(self, *faces: Face) -> None:
+        self._faces = tuple((re.compile(face.paths), face) for face in (*faces, _OTHER))
 
-def face_of(path: str) -> Face:
-    """Return the face at *path*, which need not have anything there."""
-    return next((face for pattern, face in _FACES if pattern.match(path)), _OTHER)
+    def at(self, path: str) -> Face:
+        """Return the face at *path*, which need not have anything there."""
+        return next((face for pattern, face in self._faces if pattern.match(path)), _OTHER)

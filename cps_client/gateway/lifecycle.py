@@ -19,7 +19,14 @@ from stir.aio.notify import Notifier
 
 log = structlog.get_logger()
 
-_FACES = ("/v1/publish", "/v1/retrieve")
+_FACES = (
+    "/v1/publish",
+    "/v1/retrieve",
+    "/stir/v1/signing",
+    "/stir/v1/verification",
+    "/plain/publish",
+    "/plain/retrieve",
+)
 
 
 async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None:

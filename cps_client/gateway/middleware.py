@@ -17,7 +17,6 @@ from cps_client.gateway.errors import (
     NothingHereError,
     RequestError,
 )
-from cps_client.gateway.faces import face_of
 from cps_client.gateway.guard import Guard
 from cps_client.gateway.operations import OPEN
 from stir.errors import AttestationError
@@ -76,7 +75,7 @@ async def _answer(request: web.Request, handler: Handler, guard: Guard) -> web.S
 
 
 def _refused(request: web.Request, error: RequestError) -> web.StreamResponse:
-    face = face_of(request.path)
+    face = request.app[keys.faces].at(request.path)
     request.app[keys.metrics].refused(face.name, error.code)
     log.warning("request_refused", face=face.name, error=error.code, field=error.field)
     return face.refuse(request, error)

@@ -1,7 +1,7 @@
 """Reading requests: bounded in bytes and time, strict about types, and a mistake names its field."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
@@ -50,9 +50,7 @@ async def read_form(request: web.Request) -> "Fields":
     """
     body = await _body(request, FORM)
     try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=limits.FIELDS
-        )
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=limits.FIELDS)
     except ValueError as error:
         raise BodySyntaxError(f"the body is not a form of at most {limits.FIELDS} fields in UTF-8") from error
     found: dict[str, object] = {}
@@ -78,11 +76,29 @@ async def _body(request: web.Request, kind: str) -> bytes:
 
 
 class Fields:
-    """The fields of a request, each read once into a type; empty strings are fields that are not there."""
+    """
+    The fields of a request, each read once into a type; empty strings are fields that are not there.
 
-    def __init__(self, values: Mapping[str, object], above: str = "") -> None:
-        self._values = values
+    Args:
+        values: As they came.
+        above: What stands before their names in complaints.
+        folded: Whether upper and lower case of names are the same.
+    """
+
+    def __init__(self, values: Mapping[str, object], above: str = "", *, folded: bool = False) -> None:
+        self._values = {name.lower(): value for name, value in values.items()} if folded else values
         self._above = above
+        self._folded = folded
+        if len(self._values) != len(values):
+            raise BodySyntaxError("two fields differ in upper and lower case only")
+
+    def folding(self) -> "Fields":
+        """Return the same fields, with upper and lower case of names the same at every level."""
+        return Fields(self._values, self._above, folded=True)
+
+    def alone(self) -> "Fields":
+        """Return the same fields, which complaints name without the object that they stand in."""
+        return Fields(self._values, folded=self._folded)
 
     def only(self, names: Iterable[str]) -> None:
         """Refuse fields that are none of *names*: a misspelt one would go unnoticed."""
@@ -93,11 +109,11 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """Return whether there is a field called *name*, even if it is empty."""
-        return name in self._values
+        return self._key(name) in self._values
 
     def value(self, name: str) -> object:
         """Return whatever the field holds; None if it is not there, or empty."""
-        found = self._values.get(name)
+        found = self._values.get(self._key(name))
         return None if found == "" else found
 
     def text(self, name: str) -> str | None:
@@ -139,13 +155,17 @@ class Fields:
             raise FieldError(self._above + name, "has to be a time in whole seconds since 1970")
         return datetime.fromtimestamp(found, UTC)
 
-    def object(self, name: str) -> "Fields | None":
+    def within(self, name: str) -> "Fields | None":
         """Return the object in the field; None if it is not there."""
         found = self.value(name)
         if found is not None and not isinstance(found, dict):
             raise FieldError(self._above + name, "has to be an object")
-        return None if found is None else Fields(found, f"{self._above}{name}.")
+        return None if found is None else Fields(found, f"{self._above}{name}.", folded=self._folded)
 
-    def path(self, name: str) -> str:
-        """Return how a complaint names the field."""
-        return self._above + name
+    def replaced(self, names: Iterable[str], change: Callable[[object], object]) -> "Fields":
+        """Return the same fields, with the values of those called *names* changed."""
+        changed = {name: change(self._values[name]) for name in names if name in self._values}
+        return Fields({**self._values, **changed}, self._above, folded=self._folded)
+
+    def _key(self, name: str) -> str:
+        return name.lower() if self._folded else name
