@@ -1,0 +1,60 @@
+"""SIP in datagrams."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from cps_client.gateway.sip.access import Access
+from cps_client.gateway.sip.counts import Counts
+from cps_client.gateway.sip.redirect import Origin, Redirector
+from cps_client.gateway.sip.settings import Listen
+
+_KEEPALIVE: Final = frozenset(b"\r\n\0 ")
+"""Bytes of datagrams that only keep a path open."""
+
+
+class UdpListener(asyncio.DatagramProtocol):
+    """
+    One UDP socket.
+
+    Args:
+        listen: What comes in here.
+        access: From where it may.
+        redirector: Answers.
+        counts: What happened.
+    """
+
+    def __init__(self, listen: Listen, access: Access, redirector: Redirector, counts: Counts) -> None:
+        self._listen = listen
+        self._access = access
+        self._redirector = redirector
+        self._counts = counts
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember with what to answer."""
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's are not derived from asyncio's
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Take one message."""
+        if not self._access.allows(addr[0]):
+            self._counts.dropped["source",] += 1
+        elif _KEEPALIVE.issuperset(data):
+            self._counts.dropped["keepalive",] += 1
+        else:
+            origin = Origin(addr[0].partition("%")[0], addr[1], self._listen, self._answering(addr))
+            # In a round of its own, so that a defect of ours cannot harm the socket.
+            self._loop.call_soon(self._redirector.receive, data, origin)
+
+    def error_received(self, exc: Exception) -> None:
+        """Count that an answer came back: nobody listens there any more."""
+        del exc
+        self._counts.dropped["unsent",] += 1
+
+    def _answering(self, addr: tuple[Any, ...]) -> Callable[[bytes, int], None]:
+        def send(data: bytes, port: int) -> None:
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.sendto(data, (addr[0], port, *addr[2:]))
+
+        return send
