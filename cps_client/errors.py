@@ -3,6 +3,7 @@ What can go wrong on the gateway's side, as branches of the tree in :mod:`stir.e
 
 StirError
 ├── UsageError                  asked for what cannot be
+│   └── InstantError            asked to sign for an instant that is not now
 └── UnavailableError
     └── CpsError                the CPS did not do what it was asked for
         └── CpsRefusedError     it answered, and will not
@@ -17,6 +18,10 @@ class UsageError(StirError):
     code = "usage"
 
 
+class InstantError(UsageError):
+    """A signing request has an iat that every verifier would find stale."""
+
+
 class CpsError(UnavailableError):
     """A CPS did not do what it was asked for; another one, or another time, may be better."""
 
@@ -25,13 +30,16 @@ class CpsError(UnavailableError):
     def __init__(self, detail: str, *, reason: str = "failed", status: int | None = None) -> None:
         super().__init__(detail)
         self.reason = reason
-        """One word for logs and metrics: timeout, connect, tls, disconnected, broken, status, malformed, refused."""
+        """
+        One word for logs and metrics: timeout, connect, tls, disconnected, broken, status, malformed, busy, refused;
+        outrun for a request that was given up, open and full where none was made.
+        """
         self.status = status
         """Status of the answer, if there was one."""
 
 
 class CpsRefusedError(CpsError):
-    """The CPS answered 4xx: the same request will not do better there, nor elsewhere."""
+    """The CPS answered 4xx, but 429: the same request will not do better there, nor elsewhere."""
 
     code = "cps-refused"
 

@@ -13,10 +13,11 @@ from typing import Final
 from cps_client import limits
 from cps_client.signalled import Nature, Signalled
 from stir.errors import NumberError
+from stir.extensions.rph import is_emergency
 from stir.tn import Party
 
 EMERGENCY: Final = frozenset({"112", "911"})
-"""Short codes of every plan (RFC 9027, section 4)."""
+"""The emergency numbers that a plan has unless it is told others (RFC 9027, section 4)."""
 
 
 class Rule(StrEnum):
@@ -97,6 +98,8 @@ class NumberPlan:
     """How many digits a national number has, without prefix; empty: not fixed."""
     short_codes: tuple[str, ...] = ()
     """Numbers that are dialled alike everywhere in the country and stay as they are."""
+    emergency_numbers: tuple[str, ...] = tuple(sorted(EMERGENCY))
+    """Such numbers whose calls wait for nothing."""
     nature: Nature = Nature.UNKNOWN
     """What a number is whose nature of address is not signalled."""
 
@@ -119,6 +122,10 @@ class NumberPlan:
         except NumberError as error:
             return Normalised(None, steps, error)
 
+    def is_emergency(self, party: Party) -> bool:
+        """Return whether *party* is the emergency services, by number or by service URN."""
+        return is_emergency(party) or (party.kind == "tn" and party.value in self.emergency_numbers)
+
     def _steps(self, text: str) -> Iterator[Step]:
         signalled = Signalled.parse(text)
         if signalled is None:
@@ -130,7 +137,7 @@ class NumberPlan:
             yield Step(Rule.STRIP_PREFIX, digits)
         if digits.startswith("+"):
             yield Step(Rule.PLUS, digits[1:])
-        elif digits in EMERGENCY or digits in self.short_codes:
+        elif digits in self.emergency_numbers or digits in self.short_codes:
             yield Step(Rule.SHORT_CODE, digits)
         elif not digits.isdigit():
             yield Step(Rule.SERVICE_CODE, digits)

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from cps_client.attestation import Policy
 from cps_client.errors import UsageError
 from cps_client.exchange import Endpoint
 from cps_client.numberplan import NumberPlan
-from cps_client.settings import ClientSettings, TrunkSettings
+from cps_client.settings import ClientSettings
+from cps_client.trunks import TrunkSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Route:
     out_of_band: bool = True
     """Whether the trunk leads into TDM, so that its calls are published, and comes out of it."""
     plan: NumberPlan = field(default_factory=NumberPlan)
+    policy: Policy = field(default_factory=Policy)
+    """How its calls are signed that have no PASSporT."""
 
 
 class Routes:
@@ -43,7 +47,12 @@ class Routes:
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Self:
-        """Return the routes that *settings* make: what a trunk does not say is as without one."""
+        """
+        Return the routes that *settings* make: what a trunk does not say is as without one.
+
+        Raises:
+            SettingsError: A list of subscribers' numbers cannot be used.
+        """
         trunks = [_named(trunk, settings) for trunk in settings.trunks]
         return cls(_default(settings), trunks, lenient=settings.unknown_trunks == "default")
 
@@ -88,6 +97,7 @@ def _default(settings: ClientSettings) -> Route:
         endpoints=_endpoints(settings.cps_urls, settings.audience),
         generation=settings.generation,
         plan=settings.plan.value,
+        policy=settings.signing.policy(settings.attest),
     )
 
 
@@ -101,6 +111,7 @@ def _named(trunk: TrunkSettings, settings: ClientSettings) -> Route:
         spc=trunk.spc.upper() if trunk.spc else None,
         out_of_band=trunk.out_of_band,
         plan=(trunk.plan or settings.plan).value,
+        policy=(trunk.signing or settings.signing).policy(trunk.attest or settings.attest),
     )
 
 
