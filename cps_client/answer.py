@@ -30,6 +30,11 @@ class Found:
     tokens: tuple[str, ...] = ()
     dropped: int = 0
 
+    @property
+    def is_useful(self) -> bool:
+        """Whether there is anything: an empty array is as good as 404."""
+        return bool(self.passports)
+
 
 def read(answer: Answer) -> Found:
     """

@@ -17,6 +17,8 @@ from cps_client.outcome import Receipt, Retrieval, Termination, not_known
 from cps_client.placement import Placement, require_endpoints, source_of
 from cps_client.routes import Route, Routes
 from cps_client.settings import PREFIX, ClientSettings, SettingsError, load
+from cps_client.tally import Counts, Tally, reason_of
+from cps_client.watch import Watch
 from stir import limits as core_limits
 from stir.aio.clock import Clock, SystemClock
 from stir.aio.credential import Credential, load_signer
@@ -49,6 +51,7 @@ class CpsClient:
         clock: The time that tokens and PASSporTs are made at.
         verification: Verifies, in place of a service made from the settings.
         verifies: Whether verdicts are asked of this client at all; if not, no trust material is read.
+        tally: Told what is worth counting.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class CpsClient:
         clock: Clock = _SYSTEM_CLOCK,
         verification: VerificationService | None = None,
         verifies: bool = True,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally: Tally = tally if tally is not None else Counts()
         self._settings = settings
         self._clock = clock
         self._verification = verification
@@ -73,7 +78,13 @@ class CpsClient:
             self._exchange = Exchange(tls_ca_file=settings.cps_tls_ca_file)
         except (OSError, SSLError) as error:
             raise SettingsError(f"CPS_CLIENT_CPS_TLS_CA_FILE cannot be used: {error.strerror or error}") from error
-        self._placement = Placement(self._exchange, clock=clock, lifetime=timedelta(seconds=settings.lifetime))
+        self._placement = Placement(
+            self._exchange,
+            clock=clock,
+            tally=self._tally,
+            lifetime=timedelta(seconds=settings.lifetime),
+            hedge_after=settings.hedge_after,
+        )
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -85,6 +96,7 @@ class CpsClient:
         clock: Clock = _SYSTEM_CLOCK,
         verification: VerificationService | None = None,
         verifies: bool = True,
+        tally: Tally | None = None,
     ) -> Self:
         """
         Return a client with *settings*, by default those of the environment and the TOML file *config*.
@@ -94,7 +106,7 @@ class CpsClient:
             CredentialError: The private key cannot be used.
         """
         settings = settings if settings is not None else load(config)
-        return cls(settings, clock=clock, verification=verification, verifies=verifies)
+        return cls(settings, clock=clock, verification=verification, verifies=verifies, tally=tally)
 
     async def __aenter__(self) -> Self:
         """
@@ -124,6 +136,16 @@ class CpsClient:
     def trust(self) -> TrustStatus | None:
         """How the trust material is doing; None while closed, and where another looks after it."""
         return self._service.trust.status if self._service else None
+
+    @property
+    def tally(self) -> Tally:
+        """What was told of the calls so far."""
+        return self._tally
+
+    @property
+    def watch(self) -> Watch:
+        """What is known of the CPSs."""
+        return self._placement.watch
 
     @property
     def settings(self) -> ClientSettings:
@@ -201,6 +223,8 @@ class CpsClient:
         attempts, error = await self._placement.publish(
             call, tokens, credential=credential, route=route or self._route, until=deadline
         )
+        if error is not None:
+            self._tally.failed_open("publish", error.reason)
         return Receipt(headers, attempts, error, sifted.dropped)
 
     async def retrieve(
@@ -303,18 +327,25 @@ class CpsClient:
     ) -> Retrieval:
         """Do as :meth:`retrieve`, for numbers that are canonical, until an instant of the event loop's clock."""
         credential = self._require_credential()
-        return await self._placement.retrieve(
+        retrieval = await self._placement.retrieve(
             call, credential=credential, route=route or self._route, until=until, spc=spc
         )
+        if retrieval.error is not None:
+            self._tally.failed_open("retrieve", reason_of(retrieval.error))
+        return retrieval
 
     async def judged(self, values: Sequence[str], call: Call, source: Source, *, until: float) -> Verdict:
         """Verify *values*, which came by way of *source*, until an instant of the event loop's clock."""
         verification = self._require_verification()
         try:
             async with asyncio.timeout_at(until):
-                return await verification.verify(values, call, source=source)
+                verdict = await verification.verify(values, call, source=source)
         except TimeoutError:
+            self._tally.failed_open("verify", "timeout")
             return not_known(UnavailableError("verification did not finish within the budget"), source)
+        if (error := verdict.decisive.error) is not None and issubclass(error, UnavailableError):
+            self._tally.failed_open("verify", error.code)
+        return verdict
 
     def _sign(self, orig: str, dest: str, attest: str | None, origid: str | None) -> Identity:
         attest, at = attest or self._settings.attest, self._clock.now()

@@ -58,6 +58,11 @@ class Answer:
     status: int
     body: bytes
 
+    @property
+    def is_useful(self) -> bool:
+        """Whether the CPS did what it was asked for."""
+        return self.status != HTTPStatus.NOT_FOUND
+
 
 class Exchange:
     """
@@ -138,6 +143,8 @@ class Exchange:
             return Answer(status, content)
         if status == HTTPStatus.NOT_FOUND and method == "GET" and token is not None:
             return Answer(status, b"")
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise CpsError("the CPS has too much to do for us", reason="busy", status=status)
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise CpsRefusedError(status, _problem(content))
         raise CpsError(f"the CPS answered {status}", reason="status", status=status)

@@ -23,14 +23,26 @@ PROBLEM_SECONDS: Final = 0.1
 PROBLEM_CHARACTERS: Final = 200
 """How much of a CPS's own explanation is passed on."""
 
-NOT_FOUND_PAUSE: Final = 0.12
-"""Seconds until a retrieve that found nothing asks once more: publish and mesh race with the call's signalling."""
+NOT_FOUND_PAUSES: Final = (0.04, 0.1)
+"""Seconds before a retrieve that found nothing asks again, each time: publish and mesh race with the signalling."""
 
 ROUND_TRIP: Final = 0.03
 """Seconds below which it is not worth while to start another request."""
 
-CONNECTIONS: Final = 256
-"""Most connections to all CPSs together; with a CPS that hangs each is held for one budget at most."""
+IN_FLIGHT: Final = 256
+"""Most requests under way at one CPS; what goes beyond fails open at once. 500 calls a second at 0.5 s each fill it."""
+
+CONNECTIONS: Final = 1_024
+"""Most connections to all CPSs together: four of them may be full of requests that hang."""
+
+BREAKER_FAILURES: Final = 5
+"""Failures of a CPS in a row after which it is left alone, as long as there is another one."""
+
+BREAKER_REST: Final = 5.0
+"""Seconds after which one call finds out whether it is back: a restart takes about as long."""
+
+FAIR_WAIT: Final = 0.1
+"""Seconds after which silence counts against a CPS; what is given up sooner says nothing about it."""
 
 KEEPALIVE_SECONDS: Final = 30.0
 """How long an idle connection is kept: below what servers and proxies keep theirs, so that they seldom race."""
@@ -40,3 +52,9 @@ SIGNALLED_DIGITS: Final = 40
 
 SHORT_CODE_DIGITS: Final = 6
 """Longest number that is a short code if no plan says otherwise, in digits (116 000 and 118 xxx are such)."""
+
+NUMBERS_FILE_BYTES: Final = 8 * 1024 * 1024
+"""Largest file of subscribers' numbers, in bytes: half a million numbers; whole blocks go in as ranges."""
+
+EMERGENCIES: Final = 64
+"""Most publishes of emergency calls under way behind their answers; more calls than that go without."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Final
 
 from cps_client import limits
@@ -13,6 +12,8 @@ from cps_client.failover import Asked
 from cps_client.outcome import Attempt, Retrieval
 from cps_client.routes import Route
 from cps_client.settings import SettingsError
+from cps_client.tally import Tally
+from cps_client.watch import Watch
 from stir.aio.clock import Clock
 from stir.aio.credential import Credential
 from stir.token import SPC, Action, Target, mint
@@ -29,13 +30,21 @@ class Placement:
     Args:
         exchange: Makes the requests.
         clock: The time that tokens are made at.
+        tally: Counts the requests.
         lifetime: How long a CPS of the second generation is to keep a publish.
+        hedge_after: The part of a retrieve's time after which a second CPS is asked as well.
     """
 
-    def __init__(self, exchange: Exchange, *, clock: Clock, lifetime: timedelta) -> None:
+    def __init__(
+        self, exchange: Exchange, *, clock: Clock, tally: Tally, lifetime: timedelta, hedge_after: float
+    ) -> None:
         self._exchange = exchange
         self._clock = clock
+        self._tally = tally
         self._lifetime = lifetime
+        self._hedge_after = hedge_after
+        self.watch = Watch()
+        """What is known of the CPSs."""
 
     async def publish(
         self, call: Call, passports: Sequence[str], *, credential: Credential, route: Route, until: float
@@ -60,9 +69,9 @@ class Placement:
             token = self._token(credential, Action.PUBLISH, target, endpoint, passports)
             return await self._exchange.publish(endpoint.url(target), token=token, passports=passports, until=until)
 
-        asked = Asked(require_endpoints(route), ask, deadline=until)
+        asked = Asked(require_endpoints(route), ask, deadline=until, watch=self.watch, tally=self._tally)
         try:
-            await asked.first_answer()
+            await asked.one_by_one()
         except CpsError as error:
             return asked.attempts, error
         return asked.attempts, None
@@ -92,13 +101,13 @@ class Placement:
             token = self._token(credential, Action.RETRIEVE, target, endpoint)
             return read(await self._exchange.retrieve(endpoint.url(target), token=token, until=until))
 
-        asked = Asked(require_endpoints(route), ask, deadline=until)
+        asked = Asked(require_endpoints(route), ask, deadline=until, watch=self.watch, tally=self._tally)
         try:
-            found = await asked.first_answer()
+            found = await asked.side_by_side(asked.seconds_left * self._hedge_after)
         except CpsError as error:
             return Retrieval(attempts=asked.attempts, error=error)
-        if found.status == HTTPStatus.NOT_FOUND:
-            found = await asked.once_more(limits.NOT_FOUND_PAUSE) or found
+        if not found.is_useful:
+            found = await asked.again(found, limits.NOT_FOUND_PAUSES)
         return Retrieval(found.passports, found.tokens, asked.attempts, dropped=found.dropped)
 
     def _token(

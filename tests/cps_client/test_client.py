@@ -176,7 +176,7 @@ async def test_not_found_stands_when_asking_again_fails(cps: FakeCps, client_of:
 async def test_no_second_look_without_time(cps: FakeCps, client_of: Opened) -> None:
     """With hardly any budget there is no second look."""
     async with client_of(cps.url) as client:
-        assert not (await client.retrieve(orig=ORIG, dest=DEST, budget=0.1)).found
+        assert not (await client.retrieve(orig=ORIG, dest=DEST, budget=0.06)).found
 
     assert 1 == len(cps.requests)
 
