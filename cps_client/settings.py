@@ -158,6 +158,15 @@ class ClientSettings(LayeredSettings):
             raise ValueError(f"the trunk {twice} stands there twice")
         return self
 
+    @model_validator(mode="after")
+    def _known_trunks(self) -> "ClientSettings":
+        known = {None, *(trunk.name for trunk in self.trunks)}
+        if self.trunks and self.unknown_trunks == "refuse":
+            for one in self.gateway.sip.listeners:
+                if one.trunk not in known:
+                    raise ValueError(f"gateway.sip.listen names the trunk {one.trunk}, which is none of the trunks")
+        return self
+
 
 _CONFIGURATION: Final = Configuration(ClientSettings)
 

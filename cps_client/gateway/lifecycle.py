@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import structlog
 from aiohttp import web
 
+from cps_client.gateway import keys
 from cps_client.gateway.app import build_app, runner_of
 from cps_client.gateway.composition import open_logic
 from cps_client.gateway.guard import Guard
+from cps_client.gateway.sip.server import serve_sip
 from cps_client.settings import ClientSettings, load
 from stir.aio.configuration import SettingsError
 from stir.aio.listeners import listeners, named
@@ -56,11 +58,14 @@ async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None
         stack.push_async_callback(runner.cleanup)
         for one in sockets:
             await web.SockSite(runner, one).start()
+        sip = await stack.enter_async_context(serve_sip(gateway.sip, app[keys.calls]))
+        app[keys.metrics].registry.register(sip.counts)
         await stack.enter_async_context(_managed(notifier, lambda: _reload(settings, guard, lines)))
         _announce(settings, named(sockets))
         await stopped.wait()
         log.info("gateway_stopping", drain=gateway.drain)
         logic.readiness.draining = True
+        sip.drain()
         notifier.stopping()
         await runner.cleanup()
     log.info("gateway_stopped")

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from cps_client.gateway.sip.settings import SipSettings
 from stir.aio.addresses import Address
 from stir.aio.configuration import Number, Seconds, Section
 
@@ -53,6 +54,7 @@ class GatewaySettings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least important events that are logged."
     )
+    sip: SipSettings = SipSettings()
 
     @property
     def address(self) -> Address:

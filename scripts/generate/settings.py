@@ -68,7 +68,7 @@ def default(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, tuple):
-        return f"`{list(value)}`"
+        return f"`{[one if isinstance(one, int) else str(one) for one in value]}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

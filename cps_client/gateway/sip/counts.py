@@ -1,14 +1,18 @@
-"""What the SIP face counts: plain numbers, read when somebody asks for metrics."""
+"""What the SIP face counts: plain numbers, made into metrics when somebody asks."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 Labels = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Counts:
+class Counts(Collector):
     """How often what happened; labels come from small fixed sets, never from a message."""
 
     requests: Counter[Labels] = field(default_factory=Counter)
@@ -26,14 +30,19 @@ class Counts:
     connections: int = 0
     """TCP connections that are open."""
 
-    def readings(self) -> Mapping[str, Mapping[Labels, float]]:
-        """Return the counters and gauges by the end of their names, each number by its labels."""
-        return {
-            "requests_total": dict(self.requests),
-            "answers_total": dict(self.answers),
-            "retransmissions_total": {(): self.retransmissions},
-            "dropped_total": dict(self.dropped),
-            "fail_open_total": dict(self.fail_open),
-            "calls": {(): self.calls},
-            "connections": {(): self.connections},
-        }
+    def collect(self) -> Iterator[Metric]:
+        """Yield the numbers as they are now, for a registry of Prometheus."""
+        yield _counter("requests", "SIP requests that came in.", ("transport", "method"), self.requests)
+        yield _counter("answers", "SIP answers, retransmissions left out.", ("status",), self.answers)
+        yield _counter("retransmissions", "INVITEs that came again.", (), {(): self.retransmissions})
+        yield _counter("dropped", "What came by SIP and got no answer, by reason.", ("reason",), self.dropped)
+        yield _counter("fail_open", "Calls sent on without a result, by reason.", ("reason",), self.fail_open)
+        yield GaugeMetricFamily("cps_gateway_sip_calls", "Calls by SIP under way.", value=self.calls)
+        yield GaugeMetricFamily("cps_gateway_sip_connections", "Open TCP connections.", value=self.connections)
+
+
+def _counter(name: str, text: str, labels: Labels, numbers: dict[Labels, int]) -> Metric:
+    family = CounterMetricFamily(f"cps_gateway_sip_{name}", text, labels=labels)
+    for values, number in list(numbers.items()):
+        family.add_metric(values, number)
+    return family

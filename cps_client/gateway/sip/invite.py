@@ -42,9 +42,8 @@ class Invites:
     """
 
     def __init__(self, settings: SipSettings, calls: Calls, counts: Counts) -> None:
-        assert settings.contact is not None  # noqa: S101 - the settings have one if they have a listener
         self._settings = settings
-        self._contact = settings.contact
+        self._contact = settings.contact or ""  # without a listener there is none
         self._calls = calls
         self._counts = counts
 

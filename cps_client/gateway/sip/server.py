@@ -40,20 +40,17 @@ class SipServer:
 
 
 @asynccontextmanager
-async def serve_sip(settings: SipSettings, calls: Calls) -> AsyncIterator[SipServer | None]:
+async def serve_sip(settings: SipSettings, calls: Calls) -> AsyncIterator[SipServer]:
     """
     Serve SIP as *settings* say until the end, and then until every call has its answer.
 
     Args:
-        settings: What the operator decided; without a place to listen at nothing is served, and None is given.
+        settings: What the operator decided; without a place to listen at nothing is served.
         calls: The call logic, as all faces have it.
 
     Raises:
         SettingsError: It cannot listen there.
     """
-    if not settings.listen:
-        yield None
-        return
     counts = Counts()
     redirector = Redirector(Invites(settings, calls, counts), counts)
     access = Access(settings.allow_networks)
@@ -62,7 +59,8 @@ async def serve_sip(settings: SipSettings, calls: Calls) -> AsyncIterator[SipSer
         for listen in settings.listeners:
             opened = _tcp if listen.transport == "tcp" else _udp
             addresses.append(await stack.enter_async_context(opened(listen, settings, access, redirector, counts)))
-        log.info("sip_listening", addresses=[str(address) for address in addresses])
+        if addresses:
+            log.info("sip_listening", addresses=[str(address) for address in addresses])
         # Leaving goes backwards: the calls are finished first, the sockets closed then.
         stack.push_async_callback(redirector.close)
         yield SipServer(counts, tuple(addresses), redirector)

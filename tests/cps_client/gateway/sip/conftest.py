@@ -11,7 +11,8 @@ import pytest
 
 from cps_client.gateway.calls import Budgets, Calls
 from cps_client.gateway.metrics import Metrics
-from cps_client.gateway.sip import SipServer, SipSettings, serve_sip
+from cps_client.gateway.sip.server import SipServer, serve_sip
+from cps_client.gateway.sip.settings import SipSettings
 from cps_client.origination import Originated, Outbound
 from cps_client.termination import Inbound, Terminated
 from stir.errors import SignatureError
@@ -82,7 +83,8 @@ class Reply:
         head, body = raw.split(b"\r\n\r\n", 1)
         first, *lines = head.decode().split("\r\n")
         assert b"" == body
-        assert (found := re.fullmatch(r"SIP/2\.0 ([1-6]\d\d) [A-Za-z /]+", first)), first
+        found = re.fullmatch(r"SIP/2\.0 ([1-6]\d\d) [A-Za-z /]+", first)
+        assert found is not None, first
         return cls(int(found[1]), [tuple(line.split(": ", 1)) for line in lines], raw)
 
     def all(self, name: str) -> list[str]:
