@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cps_client.commands import cert
+from cps_client.commands import cert, route
 from cps_client.commands.calls import publish, retrieve, sign
 from cps_client.commands.check import check
 from cps_client.commands.decode import decode
@@ -28,6 +28,7 @@ app = typer.Typer(
 for _command in (sign, publish, retrieve, verify, decode, check, gateway):
     app.command()(_command)
 app.add_typer(cert.app, name="cert")
+app.add_typer(route.app, name="route")
 
 
 @app.command()

@@ -1,12 +1,11 @@
 """A call goes out into TDM: what it carries is published, and what it lacks is signed first."""
 
 import asyncio
-import hmac
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from cps_client import limits
 from cps_client.answer import sift
@@ -14,6 +13,7 @@ from cps_client.attestation import Decision, Situation, decide
 from cps_client.client import CpsClient
 from cps_client.errors import InstantError, UsageError
 from cps_client.numberplan import Normalised
+from cps_client.origid import origid_of, private_namespace
 from cps_client.outcome import Receipt
 from cps_client.routes import Route, Routes
 from stir.errors import AttestationError, ClaimError, NumberError, StaleError, StirError, UnavailableError
@@ -21,7 +21,6 @@ from stir.extensions import ATTESTATIONS
 from stir.identity import Identity
 from stir.passport import Claims
 from stir.policy import Freshness
-from stir.sign import Signer
 from stir.tn import Party
 
 
@@ -181,11 +180,9 @@ class Originator:
         Raises:
             CredentialError: It is to be made from the private key, and there is none.
         """
-        if route.policy.origid is not None:
-            return route.policy.origid
         if self._namespace is None:
-            self._namespace = _namespace(self._client.signer)
-        return str(uuid5(self._namespace, route.name or ""))
+            self._namespace = private_namespace(self._client.signer.key)
+        return origid_of(route, self._namespace)
 
     def _require_sound(self, call: Outbound) -> None:
         """Refuse what a signing request cannot ask for, whatever policy says."""
@@ -273,9 +270,3 @@ def _is_uuid(text: str) -> bool:
         return str(UUID(text)) == text.lower()
     except ValueError:
         return False
-
-
-def _namespace(signer: Signer) -> UUID:
-    """Return a namespace that nobody knows who has not the key."""
-    secret = signer.key.private_numbers().private_value.to_bytes(32)
-    return UUID(bytes=hmac.digest(secret, b"origid", "sha256")[:16])

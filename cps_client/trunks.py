@@ -1,8 +1,9 @@
 """What an operator can set for a trunk group: where its calls go, what its digits mean, and how they are signed."""
 
+import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -37,7 +38,20 @@ Generation = Annotated[Literal[1, 2], BeforeValidator(_generation)]
 """1: ATIS-1000096; 2: ATIS-1000105."""
 
 
-class PlanSettings(Section):
+class _Table(Section):
+    """A table that may stand in a list, where nobody else looks for mistyped names."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:
+        names = list(given) if isinstance(given, dict) else []
+        if stranger := next((name for name in names if name not in cls.model_fields), None):
+            nearest = difflib.get_close_matches(stranger, cls.model_fields, n=1, cutoff=0.0)
+            raise ValueError(f"{stranger} is not a setting here; did you mean {nearest[0]}?")
+        return given
+
+
+class PlanSettings(_Table):
     """What the digits on a trunk mean."""
 
     country_code: Annotated[str, Field(pattern=re.compile(r"\A[1-9][0-9]{0,2}\Z"))] | None = Field(
@@ -78,7 +92,7 @@ class PlanSettings(Section):
         return NumberPlan(**dict(self))
 
 
-class SigningSettings(Section):
+class SigningSettings(_Table):
     """How calls are signed that have no PASSporT."""
 
     enabled: bool = Field(default=True, description="Whether to sign such calls is this provider's duty.")
@@ -115,7 +129,7 @@ class SigningSettings(Section):
         )
 
 
-class TrunkSettings(Section):
+class TrunkSettings(_Table):
     """One trunk group; what it does not say is as the settings without a trunk have it."""
 
     name: str = Field(pattern=re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"), description="As calls name it.")

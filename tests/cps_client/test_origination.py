@@ -249,7 +249,7 @@ async def test_wrong_requests_are_raised(cps: FakeCps, client: CpsClient, call: 
     assert [] == cps.requests
 
 
-@pytest.mark.clause("ms-2-iat")
+@pytest.mark.clause("http-1.1-iat")
 @pytest.mark.parametrize(("seconds", "fresh"), [(-61, False), (-60, True), (0, True), (60, True), (61, False)])
 async def test_a_request_names_an_instant_that_is_fresh(
     client: CpsClient, world: World, seconds: int, *, fresh: bool

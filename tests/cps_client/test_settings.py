@@ -30,6 +30,8 @@ HELD_FIXED = {
     "CPS_CLIENT_PUBLISH_BUDGET": "1.0",
     "CPS_CLIENT_RETRIEVE_BUDGET": "0.5",
     "CPS_CLIENT_FRESHNESS": "60.0",
+    "CPS_CLIENT_TRUNKS": "[]",
+    "CPS_CLIENT_UNKNOWN_TRUNKS": "refuse",
     "CPS_CLIENT_TRUST__ANCHORS": "",
     "CPS_CLIENT_TRUST__CA_LIST_URL": "",
     "CPS_CLIENT_TRUST__CRL_URL": "",
@@ -51,7 +53,7 @@ def test_every_setting_is_described() -> None:
     """The reference page is made from the descriptions; durations have their unit."""
     assert [] == [setting.name for setting in known() if not setting.info.description]
     durations = {setting.key for setting in known() if setting.info.json_schema_extra == {"unit": "seconds"}}
-    assert {"lifetime", "publish_budget", "retrieve_budget", "freshness"} == durations
+    assert {"lifetime", "publish_budget", "retrieve_budget", "freshness", "gateway.drain"} == durations
 
 
 def test_environment_stands_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
