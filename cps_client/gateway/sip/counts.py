@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 Labels = tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Counts(Collector):
     """How often what happened; labels come from small fixed sets, never from a message."""
 
