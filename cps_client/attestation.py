@@ -94,7 +94,7 @@ TABLE: Final = (
     ),
     Row(
         "no-caller",
-        lambda call: call.orig is None or call.orig.kind != "tn",
+        lambda call: call.orig is None or (call.orig.kind != "tn" and call.ppt == "shaken"),
         _nothing,
         "there is no calling number in full: not signed, the call goes on",
     ),

@@ -138,6 +138,8 @@ class TrunkSettings(_Table):
     generation: Generation | None = Field(None, description="1 or 2.")
     spc: Spc | None = Field(None, description="The partner's SPC: in generation 2 whose publishes are retrieved.")
     out_of_band: bool = Field(default=True, description="Whether it leads into TDM; if not, nothing is published.")
-    plan: PlanSettings | None = Field(None, description="What the digits on this trunk mean; in place of all of PLAN.")
+    plan: PlanSettings | None = Field(None, description="What the digits on it mean: keys as in plan.…, as a whole.")
     attest: Literal["A", "B", "C"] | None = Field(None, description="Level where nothing else decides.")
-    signing: SigningSettings | None = Field(None, description="How its calls are signed; in place of all of SIGNING.")
+    signing: SigningSettings | None = Field(
+        None, description="How its calls are signed: keys as in signing.…, as a whole."
+    )

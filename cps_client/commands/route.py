@@ -201,12 +201,12 @@ def _origid(route: "Route", settings: "ClientSettings") -> str | None:
     """Return the origid, as far as what it is made from is configured."""
     from cps_client.origid import origid_of, private_namespace
     from cps_client.settings import PREFIX
-    from stir.aio.credential import load_signer
+    from stir.aio.credential import CredentialError, load_key
 
     namespace = settings.origid_namespace
-    if namespace is None and not (settings.x5u and settings.private_key):
-        return route.policy.origid
-    if namespace is None:
-        signer = load_signer(PREFIX, x5u=settings.x5u, private_key=settings.private_key)
-        namespace = private_namespace(signer.key)
-    return origid_of(route, namespace)
+    if namespace is None and settings.private_key is not None:
+        try:
+            namespace = private_namespace(load_key(PREFIX, settings.private_key))
+        except CredentialError as error:
+            complain(f"the origid is not known: {error.detail}")
+    return origid_of(route, namespace) if namespace is not None else route.policy.origid

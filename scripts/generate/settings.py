@@ -3,7 +3,10 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from cps_client import settings as client
 from cps_server import configuration as server
@@ -51,7 +54,21 @@ PAGES: Final[Mapping[str, tuple[str, Callable[[], Iterable[Setting]]]]] = {
 def page(name: str) -> str:
     """Return the text of a reference page."""
     head, known = PAGES[name]
-    return head + "".join(map(row, known()))
+    settings = list(known())
+    return head + "".join(map(row, settings)) + "".join(map(tables, settings))
+
+
+def tables(setting: Setting) -> str:
+    """Return the keys of the tables that a setting is a list of; nothing if it is none."""
+    (model, *_) = get_args(setting.info.annotation) or (None,)
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        return ""
+    keys = "".join(
+        f"| `{key}` | {'required' if info.is_required() else default(info.default)} | {meaning(info)} |\n"
+        for key, info in model.model_fields.items()
+    )
+    head = f"\n## One of `[[{setting.key}]]`\n\n{model.__doc__}\n\n"
+    return f"{head}| key | default | meaning |\n| --- | --- | --- |\n{keys}"
 
 
 def row(setting: Setting) -> str:
@@ -59,8 +76,12 @@ def row(setting: Setting) -> str:
     extra = setting.info.json_schema_extra
     unit = f" {extra['unit']}" if isinstance(extra, dict) and "unit" in extra else ""
     key = "" if setting.key == "config" else f"`{setting.key}`"
-    meaning = (setting.info.description or "").replace("|", "\\|")
-    return f"| `{setting.name}` | {key} | {default(setting.info.default)}{unit} | {meaning} |\n"
+    return f"| `{setting.name}` | {key} | {default(setting.info.default)}{unit} | {meaning(setting.info)} |\n"
+
+
+def meaning(info: FieldInfo) -> str:
+    """Return what a setting means, as a cell."""
+    return (info.description or "").replace("|", "\\|")
 
 
 def default(value: object) -> str:

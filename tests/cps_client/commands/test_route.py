@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -103,7 +105,7 @@ def test_it_tells_how_the_call_would_be_signed(explain: Explain, orig: str, rule
 
 
 def test_the_origid_is_made_from_the_key_else(explain: Explain, tmp_path: Path) -> None:
-    """Without a namespace of its own the origid depends on the private key; without a key it is not known."""
+    """Without a namespace of its own the origid depends on the private key; without a usable key it is not known."""
     provider = World().service_provider("709J")
     (tmp_path / "key.pem").write_bytes(provider.leaf.key_pem)
     key = {"X5U": provider.x5u, "PRIVATE_KEY": str(tmp_path / "key.pem")}
@@ -112,6 +114,7 @@ def test_the_origid_is_made_from_the_key_else(explain: Explain, tmp_path: Path) 
         return read(explain("--json", **settings))["attestation"]["origid"]
 
     assert told() is None
+    assert told(**key | {"PRIVATE_KEY": str(tmp_path / "none")}) is None
     assert 5 == UUID(told(**key)).version
     assert told(**key) != told(ORIGID_NAMESPACE="4aec94e2-508c-4c1c-907b-3737bac0a80e")
 
@@ -160,6 +163,29 @@ def test_a_route_is_found_by_the_partner(explain: Explain) -> None:
     """The partner's SPC names a route as well as the trunk group does, in either case."""
     assert "pstn-1" == read(explain("--spc", "456b", "--json"))["trunk"]
     assert read(explain("--json"))["trunk"] is None
+
+
+@pytest.mark.clause("oob-5.5-same")
+def test_the_guide_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the guide to routes tells to configure and to run at both ends gives what it shows, and one path."""
+    guide = (Path(__file__).parents[3] / "docs/how-to/routes.md").read_text()
+    blocks = {
+        kind: re.findall(rf"^```{kind}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL) for kind in ("toml", "sh", "text")
+    }
+    for name in [name for name in os.environ if name.upper().startswith("CPS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CPS_CLIENT_ORIGID_NAMESPACE", "9e9b7f5c-6f2e-4f5e-8a0e-0d6a3a1c2b4d")
+
+    printed = []
+    for toml, command, text in zip(*blocks.values(), strict=True):
+        (tmp_path / "client.toml").write_text(re.sub(r"^(x5u|private_key) = .*\n", "", toml, flags=re.MULTILINE))
+        words = shlex.split(command.replace("/etc/cps-client.toml", str(tmp_path / "client.toml")))
+        result = CliRunner().invoke(app, words[1:])
+        assert (0, True) == (result.exit_code, text in result.stdout)
+        printed.append({line.split()[0]: line.split()[1] for line in text.splitlines() if "https" in line})
+
+    assert printed[0]["publish"] == printed[1]["retrieve"]
+    assert printed[0]["retrieve"] == printed[1]["publish"]
 
 
 @pytest.mark.parametrize(
