@@ -7,13 +7,18 @@ from typing import Final
 import pytest
 
 SYSTEM_PACKAGES: Final = Path(__file__).resolve().parents[1] / ".ci" / "packages"
-"""Debian packages that tests use: a line holds the package and the command that shows it is there."""
+"""Debian packages that tests use: a line holds the package and the command, or the file, that shows it is there."""
 
 
 def system_commands() -> dict[str, str]:
-    """Return the command that shows each system package is installed."""
+    """Return the command or file that shows each system package is installed."""
     lines = (line.partition("#")[0].split() for line in SYSTEM_PACKAGES.read_text().splitlines())
     return {line[0]: line[1] for line in lines if line}
+
+
+def is_there(sign: str) -> bool:
+    """Return whether a command, or a file whose path may hold wildcards, is on this machine."""
+    return any(Path("/").glob(sign[1:])) if sign.startswith("/") else shutil.which(sign) is not None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,7 +32,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     commands = system_commands() if packages else {}
     if unknown := sorted(set(packages) - commands.keys()):
         pytest.fail(f"{', '.join(unknown)} is not in {SYSTEM_PACKAGES.name}", pytrace=False)
-    if missing := [package for package in packages if shutil.which(commands[package]) is None]:
+    if missing := [package for package in packages if not is_there(commands[package])]:
         install = f"needs: apt-get install {' '.join(missing)}"
         if item.config.getoption("--all-system"):
             pytest.fail(install, pytrace=False)

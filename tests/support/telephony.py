@@ -1,0 +1,271 @@
+"""A piece of the telephone network out of real programs: Kamailio, SIPp, the sidecar, and a TDM trunk between them."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from cps_client.lab import tether
+from cps_client.lab.loopback import ADDRESS, free_ports, listener, port_of
+
+SECONDS = 60
+"""Longest wait for anything to come up or to happen, on a machine that has much else to do."""
+
+
+async def until(condition: Callable[[], Awaitable[bool]], told: Callable[[], str]) -> None:
+    """Wait until *condition* holds, or fail with what is *told* then."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            while not await condition():  # noqa: ASYNC110 - other processes know nothing of tests
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not so after {SECONDS} s: {told()}") from None
+
+
+def free_udp_ports(count: int) -> list[int]:
+    """Return ports that were free just now for UDP."""
+    taken = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for sock in taken:
+        sock.bind((ADDRESS, 0))
+    ports = [port_of(sock) for sock in taken]
+    for sock in taken:
+        sock.close()
+    return ports
+
+
+async def bound(port: int) -> bool:
+    """Return whether somebody listens on a UDP port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+class Program:
+    """A program in the foreground, with a log, that ends with the test."""
+
+    def __init__(self, log: Path, *command: object, environment: Mapping[str, str] | None = None) -> None:
+        self.log = log
+        self._command = [str(word) for word in command]
+        self._environment = environment
+        self._process: Process | None = None
+
+    async def start(self) -> Self:
+        """Start it, and wait until it is ready."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", tether.__file__, str(os.getpid()), *self._command),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=self.log.parent,
+                start_new_session=True,
+            )
+        await until(self._up, self.said)
+        return self
+
+    async def _up(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, self.said()
+        return await self.is_ready()
+
+    async def is_ready(self) -> bool:
+        """Return whether it does its work; here, whether it runs."""
+        return True
+
+    async def ended(self) -> int:
+        """Return its exit code once it has ended."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it, and with it all that it started."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+        try:
+            async with asyncio.timeout(10):
+                await self._process.wait()
+        except TimeoutError:
+            await self.stop(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # its children may be left
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process = None
+
+    def said(self, lines: int = 30) -> str:
+        """Return the end of its log."""
+        found = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join([f"== {self.log.name}", *found[-lines:]])
+
+
+class Sidecar(Program):
+    """``cps-client gateway`` with these settings."""
+
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, str]) -> None:
+        (self.port,) = free_ports(1)
+        self.settings = dict(settings)
+        self.url = f"http://{ADDRESS}:{self.port}"
+        clean = {key: value for key, value in os.environ.items() if not key.upper().startswith("CPS_")}
+        listen = {"CPS_CLIENT_GATEWAY__LISTEN": f"{ADDRESS}:{self.port}"}
+        super().__init__(
+            folder / f"{name}.log",
+            *(sys.executable, "-P", "-m", "cps_client", "gateway"),
+            environment=clean | self.settings | listen,
+        )
+
+    async def is_ready(self) -> bool:
+        """Return whether calls should be sent there."""
+        async with aiohttp.ClientSession(trust_env=False) as session:
+            try:
+                async with session.get(f"{self.url}/ready") as answer:
+                    return answer.status == 200
+            except aiohttp.ClientConnectionError:
+                return False
+
+
+class Kamailio(Program):
+    """Kamailio with configurations in its folder, in little memory, ready when it answers OPTIONS."""
+
+    def __init__(self, folder: Path, configuration: str, port: int) -> None:
+        self.port = port
+        runtime = folder / f"{configuration}.run"
+        runtime.mkdir()
+        file = folder / configuration
+        command = ("/usr/sbin/kamailio", "-DD", "-E", "-f", file, "-Y", runtime, "-m", "32", "-M", "4")
+        super().__init__(folder / f"{configuration}.log", *command)
+
+    async def is_ready(self) -> bool:
+        """Return whether it answers."""
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)  # noqa: FBT003 - the socket module gives it no name
+            sock.bind((ADDRESS, 0))
+            await loop.sock_sendto(sock, _options(port_of(sock), self.port), (ADDRESS, self.port))
+            try:
+                async with asyncio.timeout(0.5):
+                    return (await loop.sock_recv(sock, 65_535)).startswith(b"SIP/2.0 200")
+            except (TimeoutError, ConnectionError):
+                return False
+
+
+def _options(own: int, port: int) -> bytes:
+    return (
+        f"OPTIONS sip:ping@{ADDRESS}:{port} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {ADDRESS}:{own};branch=z9hG4bKping{own}\r\n"
+        f"From: <sip:ping@{ADDRESS}>;tag=1\r\nTo: <sip:ping@{ADDRESS}>\r\n"
+        f"Call-ID: ping-{own}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+@dataclass
+class Trunk(asyncio.DatagramProtocol):
+    """The TDM trunk as seen from SIP: what is sent into it comes out at the far end, and is noted down."""
+
+    far_end: int
+    crossed: list[str] = field(default_factory=list)
+    """INVITEs, each once however often it was sent."""
+    held: list[bytes] | None = None
+    """What waits while the network sets calls up; None: nothing has to."""
+    port: int = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Listen on a port of the system's choice."""
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(ADDRESS, 0))
+        self.port = self._transport.get_extra_info("sockname")[1]
+        try:
+            yield self
+        finally:
+            self._transport.close()
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        """Take what comes in."""
+        text = data.decode(errors="replace")
+        if text.startswith("INVITE") and text not in self.crossed:
+            self.crossed.append(text)
+        if self.held is None:
+            self._transport.sendto(data, (ADDRESS, self.far_end))
+        else:
+            self.held.append(data)
+
+    def release(self) -> None:
+        """Let through what waits, and all that comes."""
+        held, self.held = self.held or [], None
+        for data in held:
+            self._transport.sendto(data, (ADDRESS, self.far_end))
+
+    async def has(self, count: int) -> None:
+        """Wait until so many INVITEs have come in."""
+
+        async def come() -> bool:
+            return len(self.crossed) >= count
+
+        await until(come, lambda: f"{len(self.crossed)} calls have come to the trunk")
+
+
+class Valve:
+    """What stands between the sidecars and their CPS: it lets through, delays, or refuses."""
+
+    def __init__(self, upstream: int) -> None:
+        self._upstream = upstream
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._delay: float | None = 0
+        self.port = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Listen on a port of the system's choice."""
+        sock = listener()
+        self.port = port_of(sock)
+        server = await asyncio.start_server(self._pass, sock=sock)
+        try:
+            yield self
+        finally:
+            server.close()
+            self._cut()
+
+    def set(self, delay: float | None) -> None:
+        """Delay everything that goes through by so many seconds; None lets nobody in. What is open is cut."""
+        self._delay = delay
+        self._cut()
+
+    def _cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._delay is None:
+            writer.transport.abort()
+            return
+        upstream_reader, upstream = await asyncio.open_connection(ADDRESS, self._upstream)
+        both = {writer, upstream}
+        self._writers |= both
+        try:
+            await asyncio.gather(self._copy(reader, upstream), self._copy(upstream_reader, writer))
+        finally:
+            self._writers -= both
+            for one in both:
+                one.transport.abort()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                await asyncio.sleep(self._delay or 0)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
