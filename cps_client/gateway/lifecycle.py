@@ -59,7 +59,8 @@ async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None
         for one in sockets:
             await web.SockSite(runner, one).start()
         sip = await stack.enter_async_context(serve_sip(gateway.sip, app[keys.calls]))
-        app[keys.metrics].registry.register(sip.counts)
+        for collector in (sip.counts, logic.readings):
+            app[keys.metrics].registry.register(collector)
         await stack.enter_async_context(_managed(notifier, lambda: _reload(settings, guard, lines)))
         _announce(settings, named(sockets))
         await stopped.wait()

@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from cps_client.gateway import limits
 from cps_client.origination import Originated
+from cps_client.tally import reason_of
 from cps_client.termination import Terminated
-from stir.errors import StirError, UnavailableError
+from stir.errors import UnavailableError
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The text format that every Prometheus reads."""
@@ -44,7 +45,7 @@ class Metrics:
         )
         self._open = Counter(
             "cps_gateway_fail_open",
-            "Calls that went on without what was asked for, by the code of the reason.",
+            "Calls that went on without what was asked for, by the reason in one word.",
             ("operation", "reason"),
             registry=self.registry,
         )
@@ -66,14 +67,17 @@ class Metrics:
         """Count a call that goes out."""
         error = outcome.error or (outcome.receipt.error if outcome.receipt is not None else None)
         became = "published" if outcome.published else "failed" if error else "not-published"
-        self._count("publish", face, trunk, became, seconds, error)
+        self._count("publish", face, trunk, became, seconds, reason_of(error) if error is not None else None)
 
     def terminated(self, face: str, trunk: str | None, outcome: Terminated, seconds: float) -> None:
         """Count a call that comes in."""
-        decisive = outcome.verdict.decisive
+        error = outcome.retrieval.error if outcome.retrieval is not None else None
+        wrong = outcome.verdict.decisive.error
+        reason = reason_of(error) if error is not None else None
         # A verdict on a PASSporT is an outcome; that something could not be found out is a failure.
-        error = decisive.error if decisive.error is not None and issubclass(decisive.error, UnavailableError) else None
-        self._count("retrieve", face, trunk, outcome.verdict.verstat.value, seconds, error)
+        if reason is None and wrong is not None and issubclass(wrong, UnavailableError):
+            reason = wrong.code
+        self._count("retrieve", face, trunk, outcome.verdict.verstat.value, seconds, reason)
 
     def refused(self, face: str, code: str) -> None:
         """Count a request that was a mistake."""
@@ -84,18 +88,12 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _count(
-        self,
-        operation: str,
-        face: str,
-        trunk: str | None,
-        outcome: str,
-        seconds: float,
-        error: type[StirError] | StirError | None,
+        self, operation: str, face: str, trunk: str | None, outcome: str, seconds: float, reason: str | None
     ) -> None:
         self._calls.labels(operation, face, self._trunk(trunk), outcome).inc()
         self._seconds.labels(operation, face).observe(seconds)
-        if error is not None:
-            self._open.labels(operation, error.code).inc()
+        if reason is not None:
+            self._open.labels(operation, reason).inc()
 
     def _trunk(self, name: str | None) -> str:
         if name is None:

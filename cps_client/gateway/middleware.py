@@ -8,7 +8,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from cps_client.errors import UsageError
+from cps_client.errors import InstantError, UsageError
 from cps_client.gateway import keys, limits
 from cps_client.gateway.errors import (
     DefectError,
@@ -64,7 +64,9 @@ async def _answer(request: web.Request, handler: Handler, guard: Guard) -> web.S
     except RequestError as error:
         return _refused(request, error)
     except UsageError as error:
-        return _refused(request, RequestError(error.detail, field="trunk"))
+        return _refused(
+            request, RequestError(error.detail, field="iat" if isinstance(error, InstantError) else "trunk")
+        )
     except AttestationError:
         return _refused(request, FieldError("attest", "has to be one of A, B, C"))
     except web.HTTPException as error:

@@ -47,7 +47,7 @@ def outbound(fields: Fields) -> Outbound:
         dest=fields.required("dest"),
         identities=fields.texts("identity"),
         attest=fields.one_of("attest", ATTESTATIONS),
-        origid=fields.text("origid"),
+        origid=fields.uuid("origid"),
         diverted_from=fields.text("diverted_from"),
         call_id=fields.text("call_id"),
         trunk=fields.text("trunk"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from aiohttp import web
 
@@ -142,6 +143,16 @@ class Fields:
         found, known = self.text(name), tuple(choices)
         if found is not None and found not in known:
             raise FieldError(self._above + name, f"has to be one of {', '.join(known)}")
+        return found
+
+    def uuid(self, name: str) -> str | None:
+        """Return a UUID as it is written; None if it is not there."""
+        found = self.text(name)
+        if found is not None:
+            try:
+                UUID(found)
+            except ValueError as error:
+                raise FieldError(self._above + name, "has to be a UUID") from error
         return found
 
     def instant(self, name: str) -> datetime | None:

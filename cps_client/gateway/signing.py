@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from cps_client.gateway.dialects import Dialect
 from cps_client.gateway.errors import FieldError, FieldMissingError
@@ -85,7 +84,7 @@ def read_signing(request: Fields, dialect: Dialect, trunk: str | None) -> Signin
         trunk=trunk,
         ppt=ppt,
         attest=request.one_of("attest", ATTESTATIONS),
-        origid=_uuid(request, "origid"),
+        origid=request.uuid("origid"),
         iat=request.instant("iat"),
         diverted_from=_parties(request, "div")[0] if ppt == Div.ppt else None,
         hi=div.text("hi") if div is not None and ppt == Div.ppt else None,
@@ -154,14 +153,6 @@ def _parties(request: Fields, name: str) -> list[str]:
     if bad or not (numbers or uris):
         raise FieldError(f"{name}.tn", "has to be a telephone number")
     return [*numbers, *uris]
-
-
-def _uuid(request: Fields, name: str) -> str | None:
-    text = request.text(name)
-    try:
-        return None if text is None else str(UUID(text)) and text
-    except ValueError as error:
-        raise FieldError(name, "has to be a UUID") from error
 
 
 def _required_texts(fields: Fields, name: str) -> tuple[str, ...]:
