@@ -1,4 +1,4 @@
-"""The unit that is shipped, judged by systemd itself."""
+"""The units that are shipped, judged by systemd itself."""
 
 import re
 import subprocess
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "cps-server.service"
+UNITS = sorted((Path(__file__).resolve().parents[2] / "deploy" / "systemd").glob("*.service"))
 
 pytestmark = pytest.mark.system("systemd")
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """Return the unit, with a program that is here in place of the installed one."""
-    text = UNIT.read_text()
-    assert "/opt/cps/bin/cps-server" in text
-    copy = tmp_path / UNIT.name
-    copy.write_text(text.replace("/opt/cps/bin/cps-server", "/bin/true"))
+@pytest.fixture(params=UNITS, ids=lambda path: path.stem)
+def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Return a unit, with a program that is here in place of the installed one."""
+    text, installed = request.param.read_text(), re.compile("/opt/cps/bin/cps-(server|client)")
+    assert 1 == len(installed.findall(text))
+    copy = tmp_path / request.param.name
+    copy.write_text(installed.sub("/bin/true", text))
     return copy
 
 
