@@ -109,7 +109,10 @@ class Exchange:
         Raises:
             CpsError: They are not published, or it is not known.
         """
-        return await self._request("POST", url, token, publish_body(passports), until)
+        answer = await self._request("POST", url, token, publish_body(passports), until)
+        if answer.status != HTTPStatus.CREATED and not _is_object(answer.body):
+            raise CpsError("the answer is not a CPS's: neither 201 nor JSON", reason="malformed", status=answer.status)
+        return answer
 
     async def retrieve(self, url: str, *, token: str, until: float) -> Answer:
         """
@@ -216,6 +219,15 @@ _TROUBLES: Final[dict[type[Exception], tuple[str, str]]] = {
     aiohttp.ClientResponseError: ("the CPS's answer is not HTTP", "malformed"),
 }
 _BROKEN: Final = ("the CPS closed the connection before its answer was complete", "broken")
+
+
+def _is_object(body: bytes) -> bool:
+    """Return whether *body* is JSON as CPSs answer, and not what a proxy or portal says in their place."""
+    try:
+        strictjson.loads(body, max_bytes=limits.ANSWER_BYTES)
+    except JsonError:
+        return False
+    return True
 
 
 def _problem(body: bytes) -> str | None:
