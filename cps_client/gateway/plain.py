@@ -6,7 +6,7 @@ Values hold no control characters, so none of them can start a line of its own.
 
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from aiohttp import hdrs, web
 
@@ -106,7 +106,8 @@ def _answer(fields: Fields, pairs: Pairs) -> web.Response:
     if wanted is not None:
         return _text(_chosen(wanted, dict(pairs)))
     if fields.text("format") == "query":
-        return _text(urlencode([(name, _safe(value)) for name, value in pairs]))
+        # Not every dialplan reads + as a space.
+        return _text(urlencode([(name, _safe(value)) for name, value in pairs], quote_via=quote))
     return _text(_lines(pairs))
 
 

@@ -91,6 +91,12 @@ async def test_as_a_query(http: TestClient, logic: PretendLogic) -> None:
     assert (200, [identity], ["A"]) == (status, values["identity_1"], values["attest"])
 
 
+async def test_a_space_in_a_query_is_no_plus(http: TestClient, logic: PretendLogic) -> None:
+    """Asterisk leaves a plus in an answer as it is, so a space goes as %20."""
+    status, text = await post(http, "/plain/retrieve", f"{CALL}&format=query")
+    assert (200, True, False) == (status, "detail=no%20PASSporT" in text, "+" in text)
+
+
 async def test_what_dialplans_send(http: TestClient, logic: PretendLogic) -> None:
     """A plus that nobody encoded is one, an Identity value may stand there as it is, and fields may be empty."""
     await post(http, "/plain/publish", f"orig=+{ORIG}&dest=%2B{DEST}&identity={SIGNED}&identity=&attest=&trunk=")
