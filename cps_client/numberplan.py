@@ -210,9 +210,7 @@ class NumberPlan:
     def _inner(self, digits: str) -> str:
         """Return a national number without its prefix; where lengths are fixed, they tell whether it has one."""
         rest = _without(digits, (self.national_prefix,))
-        if self.national_lengths and (self._has_length(digits) or not self._has_length(rest)):
-            return digits
-        return rest
+        return rest if self._has_length(rest) else digits
 
     def _has_length(self, national: str) -> bool:
         return not self.national_lengths or len(national) in self.national_lengths

@@ -19,6 +19,7 @@ NORTH_AMERICA = NumberPlan(
 )
 GERMANY = NumberPlan(country_code="49", area_code="30", national_prefix="0", international_prefixes=("00",))
 RUSSIA = NumberPlan(country_code="7", national_prefix="8", international_prefixes=("810",), national_lengths=(10,))
+INSIDE = ["national-prefix", "country-code"]
 PLANS = (NumberPlan(), NORTH_AMERICA, GERMANY, RUSSIA)
 
 
@@ -52,6 +53,8 @@ def steps(plan: NumberPlan, text: str) -> list[str]:
         (RUSSIA, "8121234567;noa=national", "78121234567", ["country-code"]),
         (RUSSIA, "8121234567", "78121234567", ["country-code"]),
         (RUSSIA, "78121234567", "78121234567", ["in-full"]),
+        (NumberPlan("44", national_prefix="0", national_lengths=(9, 10)), "0201234567", "44201234567", INSIDE),
+        (NumberPlan("44", national_prefix="0", national_lengths=(9, 10)), "02012345678", "442012345678", INSIDE),
         (NumberPlan(), "0301234567", "0301234567", ["as-it-is"]),
     ],
 )
@@ -115,6 +118,14 @@ def test_a_uri_is_compared_as_such() -> None:
         normalised = plan.normalise("URN:service:SOS")
         assert ("urn:service:sos", Party.uri("urn:service:sos")) == (normalised.text, normalised.party)
         assert [Rule.URI] == [step.rule for step in normalised.steps]
+
+
+def test_a_plan_knows_the_emergency_services() -> None:
+    """By the country's own numbers, by those that standards name, and by service URN; nothing else is one."""
+    plan = NumberPlan(emergency_numbers=("999", "112"))
+    parties = map(Party.parse, ("999", "112", "911", "urn:service:sos.police", "12155550999", "urn:service:counseling"))
+
+    assert [True, True, True, True, False, False] == list(map(plan.is_emergency, parties))
 
 
 def test_every_rule_is_explained() -> None:

@@ -15,6 +15,7 @@ from stir.errors import NumberError
         ("tel:+1-215-555-0100;phone-context=example.com", "+12155550100"),
         ("TEL:2155550100", "2155550100"),
         ("sip:+12155550100@example.com;user=phone", "+12155550100"),
+        ("SIP:+12155550100@example.com:5060;User=Phone", "+12155550100"),
         ("sips:2155550100;npdi;rn=+12155550199@example.com;transport=tls;user=phone?x=y", "2155550100"),
         ("2155550100;rn=+12155550199;npdi", "2155550100"),
         ("99#+12155550100", "99#+12155550100"),
