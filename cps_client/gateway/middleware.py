@@ -69,8 +69,12 @@ async def _answer(request: web.Request, handler: Handler, guard: Guard) -> web.S
         )
     except AttestationError:
         return _refused(request, FieldError("attest", "has to be one of A, B, C"))
-    except web.HTTPException as error:
-        return _refused(request, _of_http(error))
+    except web.HTTPMethodNotAllowed as error:
+        return _refused(
+            request, MethodError("there are other methods here; see Allow", allow=error.headers[hdrs.ALLOW])
+        )
+    except web.HTTPNotFound:
+        return _refused(request, NothingHereError("nothing is here"))
     except Exception:
         log.exception("request_failed")
         return _refused(request, DefectError("the gateway failed; its log says how"))
@@ -81,15 +85,6 @@ def _refused(request: web.Request, error: RequestError) -> web.StreamResponse:
     request.app[keys.metrics].refused(face.name, error.code)
     log.warning("request_refused", face=face.name, error=error.code, field=error.field)
     return face.refuse(request, error)
-
-
-def _of_http(error: web.HTTPException) -> RequestError:
-    """Return what the router says, as an error of ours."""
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        return MethodError("this resource has other methods; see Allow", allow=error.headers[hdrs.ALLOW])
-    if isinstance(error, web.HTTPNotFound):
-        return NothingHereError("nothing is here")
-    return RequestError("the request cannot be served")
 
 
 def _request_id(request: web.Request) -> str:

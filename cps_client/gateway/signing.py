@@ -105,7 +105,9 @@ def read_verification(request: Fields, dialect: Dialect, trunk: str | None) -> V
     caller = _either(request, "from", "orig")
     called = "dest" if request.has("dest") else "to"  # the Request-URI's, where both are given
     when = _either(request, "time", "iat")
-    _require(request, caller, called, when)
+    _require(request, caller, called)
+    if not request.has(when):
+        raise FieldMissingError(when)
     time = request.instant(when)
     if time is None:
         raise FieldError(when, "is empty")

@@ -273,6 +273,7 @@ async def test_e1_the_request_itself_is_missing(sbc: Sbc) -> None:
     """E1: a body without signingRequest, or one without a number, misses that."""
     assert (400, "SVC4001", ["signingRequest"]) == refused(*await sbc.post(SIGNING, sbc.verification()))
     assert (400, "SVC4001", ["verificationRequest"]) == refused(*await sbc.post(VERIFICATION, {}))
+    assert (400, "SVC4005", ["signingRequest"]) == refused(*await sbc.post(SIGNING, {"signingRequest": None}))
     assert (400, "SVC4001", ["orig.tn"]) == refused(*await sbc.post(SIGNING, sbc.signing(orig={})))
 
 

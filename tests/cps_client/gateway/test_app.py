@@ -11,11 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from cps_client.gateway import limits
+from cps_client.errors import InstantError
+from cps_client.gateway import answers, limits
 from cps_client.gateway.app import runner_of
 from cps_client.gateway.calls import Calls
 from cps_client.gateway.readiness import Readiness
+from cps_client.origination import Originated
 from cps_client.settings import ClientSettings
+from stir.aio.clock import SystemClock
+from stir.aio.credential import CredentialError
+from stir.errors import NumberError, StirError
 from tests.cps_client.gateway.conftest import Opened
 from tests.support.sidecar import PretendLogic, app_of
 
@@ -80,25 +85,45 @@ async def test_a_defect_of_ours(http: TestClient, monkeypatch, path: str, body: 
     assert "request_failed" in [log["event"] for log in logs]
 
 
-async def test_nothing_signed_is_told(http: TestClient, logic: PretendLogic) -> None:
-    """A signing request has no answer without an Identity: where the call logic fails it is 500 POL5000, with why."""
-    logic.error = ZeroDivisionError()
-    wanted = {"attest": "A", "iat": 0, "origid": "de305d54-75b4-431b-adb2-eb6b9e546014"}
-    request = {**wanted, "orig": {"tn": CALL["orig"]}, "dest": {"tn": [CALL["dest"]]}}
-    del request["iat"]
-    async with http.post("/v1/signing", json={"signingRequest": {**request, "iat": _now()}}) as answer:
-        body = (await answer.json())["requestError"]["policyException"]
-        assert (500, "POL5000", ["nothing was signed: the gateway failed; its log says how"]) == (
-            answer.status,
-            body["messageId"],
-            body["variables"],
-        )
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (NumberError("no number"), (400, "SVC4005", "orig, dest")),
+        (CredentialError("no key is set"), (500, "POL5000", "nothing was signed: no key is set")),
+        (None, (500, "POL5000", "nothing was signed: the rule is unsigned")),
+    ],
+)
+async def test_nothing_signed_is_told(
+    http: TestClient, logic: PretendLogic, error: StirError | None, wanted: tuple[int, str, str]
+) -> None:
+    """A signing request has no answer without an Identity: it is an error that says why."""
+    logic.originated = Originated((), rule="unsigned", error=error)
+    request = {
+        "attest": "A",
+        "iat": int(SystemClock().now().timestamp()),
+        "origid": "de305d54-75b4-431b-adb2-eb6b9e546014",
+        "orig": {"tn": CALL["orig"]},
+        "dest": {"tn": [CALL["dest"]]},
+    }
+    async with http.post("/v1/signing", json={"signingRequest": request}) as answer:
+        ((_, body),) = (await answer.json())["requestError"].items()
+        assert wanted == (answer.status, body["messageId"], body["variables"][0])
 
 
-def _now() -> int:
-    from stir.aio.clock import SystemClock
+async def test_an_instant_that_the_call_logic_finds_stale(http: TestClient, logic: PretendLogic) -> None:
+    """That an iat is stale is told as a mistake in that field."""
+    logic.error = InstantError("iat is 70 s old")
+    async with http.post("/v1/publish", json=CALL) as answer:
+        assert (400, "iat") == (answer.status, (await answer.json())["field"])
 
-    return int(SystemClock().now().timestamp())
+
+async def test_a_client_of_an_older_http(http: TestClient) -> None:
+    """A client of HTTP/1.0, which sends no Host, is served."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", http.port)
+    writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readline(), 5)).endswith(b"200 OK\r\n")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_slow_body(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +153,12 @@ async def test_bytes_that_are_no_request(logic: PretendLogic) -> None:
     writer.close()
     await runner.cleanup()
     assert (b"400", 400) == (head.split(b" ")[1], json.loads(body)["status"])
+
+
+def test_the_last_resort() -> None:
+    """A defect that got past every middleware is 500 without a word of our insides."""
+    answer = answers.internal()
+    assert (500, "urn:oob-shaken:problem:internal") == (answer.status, json.loads(answer.body)["type"])
 
 
 JSON_VALUES = st.recursive(
