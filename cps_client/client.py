@@ -12,6 +12,7 @@ from cps_client import limits
 from cps_client.answer import sift
 from cps_client.errors import CpsError, UsageError
 from cps_client.exchange import Exchange, publish_body
+from cps_client.failover import deadline
 from cps_client.origin import signed
 from cps_client.outcome import Receipt, Retrieval, Termination, not_known
 from cps_client.placement import Placement, require_endpoints, source_of
@@ -212,7 +213,7 @@ class CpsClient:
             AttestationError: *attest* is none of A, B and C.
             CredentialError: A setting for signing is missing.
         """
-        deadline = self._deadline(budget, self._settings.publish_budget)
+        until = deadline(self._settings.publish_budget if budget is None else budget)
         call, credential = _call(orig, dest), self._require_credential()
         given = identities or [str(self._sign(orig, dest, attest, origid))]
         sifted = sift(given, most=limits.PUBLISHED)
@@ -221,7 +222,7 @@ class CpsClient:
         if problem := _unfit(tokens):
             return Receipt(headers, error=problem, dropped=sifted.dropped)
         attempts, error = await self._placement.publish(
-            call, tokens, credential=credential, route=route or self._route, until=deadline
+            call, tokens, credential=credential, route=route or self._route, until=until
         )
         if error is not None:
             self._tally.failed_open("publish", error.reason)
@@ -251,8 +252,8 @@ class CpsClient:
             CredentialError: A setting for signing the request is missing.
             UsageError: *spc* is none, or the route is of the first generation.
         """
-        deadline = self._deadline(budget, self._settings.retrieve_budget)
-        return await self.placed(_call(orig, dest), spc=spc, until=deadline, route=route)
+        until = deadline(self._settings.retrieve_budget if budget is None else budget)
+        return await self.placed(_call(orig, dest), spc=spc, until=until, route=route)
 
     async def retrieve_and_verify(
         self,
@@ -269,13 +270,13 @@ class CpsClient:
         Whatever CPSs and certificate repositories do, the answer is a verdict; if nothing could be found out it
         is No-TN-Validation, with the reason. Arguments and errors are those of :meth:`retrieve`.
         """
-        deadline = self._deadline(budget, self._settings.retrieve_budget)
+        until = deadline(self._settings.retrieve_budget if budget is None else budget)
         call, source = _call(orig, dest), source_of(route or self._route)
-        retrieval = await self.placed(call, spc=spc, until=deadline, route=route)
+        retrieval = await self.placed(call, spc=spc, until=until, route=route)
         if retrieval.error is not None:
             return Termination(not_known(retrieval.error, source), (), retrieval)
         passports = retrieval.passports[: core_limits.IDENTITIES]
-        verdict = await self.judged(passports, call, source, until=deadline)
+        verdict = await self.judged(passports, call, source, until=until)
         identities = tuple(str(Identity.of(Passport.parse(token))) for token in passports)
         return Termination(verdict, identities, retrieval)
 
@@ -292,8 +293,8 @@ class CpsClient:
         Raises:
             NumberError: *orig* or *dest* is neither a number nor a URI.
         """
-        deadline = self._deadline(budget, self._settings.retrieve_budget)
-        return await self.judged(identities, _call(orig, dest), Source.IN_BAND, until=deadline)
+        until = deadline(self._settings.retrieve_budget if budget is None else budget)
+        return await self.judged(identities, _call(orig, dest), Source.IN_BAND, until=until)
 
     async def check(self, *, budget: float = core_limits.FETCH_SECONDS * 2) -> Signatory:
         """
@@ -307,9 +308,9 @@ class CpsClient:
             StirError: The certificate at x5u does not make its holder a signer.
         """
         credential, verification = self._require_credential(), self._require_verification()
-        deadline = self._deadline(budget, budget)
+        until = deadline(budget)
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(until):
                 at = self._clock.now()
                 found = await verification.with_chain(credential.x5u, lambda chain, trust: trust.signer(chain, at=at))
         except TimeoutError as error:
@@ -317,7 +318,7 @@ class CpsClient:
         credential.require_match(found.certificate)
         for endpoint in require_endpoints(self._route):
             try:
-                await self._exchange.health(endpoint.base, until=deadline)
+                await self._exchange.health(endpoint.base, until=until)
             except CpsError as error:
                 raise CpsError(f"{endpoint.name}: {error.detail}", reason=error.reason, status=error.status) from error
         return found
@@ -350,9 +351,6 @@ class CpsClient:
     def _sign(self, orig: str, dest: str, attest: str | None, origid: str | None) -> Identity:
         attest, at = attest or self._settings.attest, self._clock.now()
         return signed(self.signer, orig=orig, dest=dest, attest=attest, origid=origid, at=at)
-
-    def _deadline(self, budget: float | None, default: float) -> float:
-        return asyncio.get_running_loop().time() + (default if budget is None else budget)
 
     def _require_credential(self) -> Credential:
         settings = self._settings

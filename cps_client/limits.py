@@ -29,6 +29,9 @@ NOT_FOUND_PAUSES: Final = (0.04, 0.1)
 ROUND_TRIP: Final = 0.03
 """Seconds below which it is not worth while to start another request."""
 
+ANSWER_SECONDS: Final = 0.02
+"""What is kept of a budget, in seconds, for the way of the answer to whoever gave the budget."""
+
 IN_FLIGHT: Final = 256
 """Most requests under way at one CPS; what goes beyond fails open at once. 500 calls a second at 0.5 s each fill it."""
 

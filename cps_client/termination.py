@@ -1,6 +1,5 @@
 """A call comes in out of TDM: its PASSporTs are retrieved and verified, and the verdict is put into header fields."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 
 from cps_client.client import CpsClient
+from cps_client.failover import deadline
 from cps_client.numberplan import Normalised, NumberPlan
 from cps_client.outcome import Retrieval, not_known
 from cps_client.placement import source_of
@@ -133,7 +133,7 @@ class Terminator:
         """
         route = self._routes.require(call.trunk)
         seconds = self._client.settings.retrieve_budget if budget is None else budget
-        until = asyncio.get_running_loop().time() + seconds
+        until = deadline(seconds)
         orig, dest = _caller(route.plan, call.orig), route.plan.normalise(call.dest)
         if orig.party is None or dest.party is None:
             verdict = _unnamed(orig, dest, Source.IN_BAND if call.identities else source_of(route))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cps_client.breaker import State
 from cps_client.errors import CpsError, CpsRefusedError
 from stir.testing import ServiceProvider, TlsAuthority
 from stir.verdict import Verstat
@@ -109,6 +110,73 @@ async def test_publish_fails_over(cps: FakeCps, second: FakeCps, client_of: Open
     assert receipt.published
     assert [503, 201] == [attempt["status"] for attempt in receipt.as_dict()["attempts"]]
     assert second.kept
+
+
+@pytest.mark.clause("cps-12-1")
+@pytest.mark.parametrize(
+    ("reaction", "is_published"),
+    [
+        (answering(201, b""), True),
+        (answering(200, {"status": 200}), True),
+        (answering(200, b"<html>Welcome"), False),
+        (answering(204), False),
+    ],
+)
+async def test_what_counts_as_published(
+    reaction: Reaction,
+    is_published: bool,  # noqa: FBT001 - a column of the table
+    cps: FakeCps,
+    client_of: Opened,
+) -> None:
+    """201 does, and JSON of a CPS that says 200; what a portal in between says does not."""
+    cps.reactions = [reaction]
+
+    async with client_of(cps.url) as client:
+        receipt = await client.publish(orig=ORIG, dest=DEST)
+
+    assert is_published == receipt.published
+    assert is_published or "the answer is not a CPS's: neither 201 nor JSON" == receipt.reason
+
+
+async def test_a_cps_that_limits_us_leaves_the_call_to_the_next(
+    cps: FakeCps, second: FakeCps, client_of: Opened
+) -> None:
+    """429 speaks of this CPS and this moment, so the next one is tried."""
+    cps.reactions = [answering(429)]
+
+    async with client_of(cps.url, second.url) as client:
+        receipt = await client.publish(orig=ORIG, dest=DEST)
+
+        assert set(client.watch.states(0).values()) == {State.CLOSED}
+    assert (True, ["busy", None]) == (receipt.published, [one["error"] for one in receipt.as_dict()["attempts"]])
+
+
+@pytest.mark.clause("cps-12-3")
+async def test_the_slow_one_is_cut_off(
+    cps: FakeCps, second: FakeCps, provider: ServiceProvider, client_of: Opened
+) -> None:
+    """A retrieve that another CPS answered first is given up: its connection is closed, and the other's is kept."""
+    left = asyncio.Event()
+
+    async def wait(_, writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while not writer.transport.is_closing():  # what is written after the client has left closes it here, too
+            writer.write(b"X-Patience: please\r\n")
+            await asyncio.sleep(0.01)
+        left.set()
+
+    path = f"/passports/{DEST}/{ORIG}"
+    second.kept[path], second.tokens[path] = [provider.passport(orig=ORIG, dest=DEST)], []
+    async with client_of(cps.url, second.url) as client:
+        for _ in range(2):
+            cps.reactions = [wait]
+            found = await client.retrieve(orig=ORIG, dest=DEST)
+            await asyncio.wait_for(left.wait(), 5)
+            left.clear()
+            assert [None, "outrun"] == [attempt.as_dict()["error"] for attempt in found.attempts]
+
+    assert (2, 1) == (cps.connections, second.connections)
+    assert 4 == len({asked.claims["jti"] for asked in (*cps.requests, *second.requests)})
 
 
 @pytest.mark.clause("cps-12-4", "oob-6-publish")
