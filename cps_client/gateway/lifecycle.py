@@ -13,6 +13,7 @@ from cps_client.gateway.app import build_app, runner_of
 from cps_client.gateway.composition import open_logic
 from cps_client.gateway.guard import Guard
 from cps_client.gateway.sip.server import serve_sip
+from cps_client.routes import Routes
 from cps_client.settings import ClientSettings, load
 from stir.aio.configuration import SettingsError
 from stir.aio.listeners import listeners, named
@@ -58,7 +59,7 @@ async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None
         stack.push_async_callback(runner.cleanup)
         for one in sockets:
             await web.SockSite(runner, one).start()
-        sip = await stack.enter_async_context(serve_sip(gateway.sip, app[keys.calls]))
+        sip = await stack.enter_async_context(serve_sip(gateway.sip, app[keys.calls], Routes.of(settings)))
         for collector in (sip.counts, logic.readings):
             app[keys.metrics].registry.register(collector)
         await stack.enter_async_context(_managed(notifier, lambda: _reload(settings, guard, lines)))

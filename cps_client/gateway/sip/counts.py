@@ -24,7 +24,7 @@ class Counts(Collector):
     dropped: Counter[Labels] = field(default_factory=Counter)
     """What got no answer, by reason: source, malformed, response, keepalive, connections, unsent."""
     fail_open: Counter[Labels] = field(default_factory=Counter)
-    """Calls that were sent on without a result, by reason: too-large, usage, gateway-busy, -late or -failed."""
+    """Calls that were sent on without a result, by reason: too-large, stopping, usage, or gateway-…."""
     calls: int = 0
     """Calls under way."""
     connections: int = 0

@@ -14,8 +14,8 @@ from cps_client.gateway.sip.answer import Answer, contact, with_headers
 from cps_client.gateway.sip.counts import Counts
 from cps_client.gateway.sip.message import Request
 from cps_client.gateway.sip.settings import Direction, Listen, Results, SipSettings
-from cps_client.numberplan import EMERGENCY
 from cps_client.origination import Outbound
+from cps_client.routes import Routes
 from cps_client.termination import Inbound, Terminated
 from stir.errors import StirError
 from stir.verdict import Verstat
@@ -38,13 +38,15 @@ class Invites:
     Args:
         settings: What the operator decided.
         calls: The call logic, as all faces have it.
+        routes: Tell which numbers are those of emergency services.
         counts: Where it is counted that a call was sent on without a result.
     """
 
-    def __init__(self, settings: SipSettings, calls: Calls, counts: Counts) -> None:
+    def __init__(self, settings: SipSettings, calls: Calls, routes: Routes, counts: Counts) -> None:
         self._settings = settings
         self._contact = settings.contact or ""  # without a listener there is none
         self._calls = calls
+        self._routes = routes
         self._counts = counts
 
     async def answer(self, request: Request, listen: Listen) -> Answer:
@@ -74,7 +76,7 @@ class Invites:
         )
         done = await self._calls.originate(call, FACE)
         if isinstance(done.error, _OURS):
-            return self._unanswered(request, type(done.error))
+            return self._unanswered(request, listen, type(done.error))
         # The proxy has what it sent; what was signed here is news to it.
         return self._redirect(request, [("Identity", value) for value in done.added])
 
@@ -93,22 +95,28 @@ class Invites:
         done = await self._calls.terminate(call, FACE)
         error = done.verdict.decisive.error
         if error is not None and issubclass(error, _OURS):
-            return self._unanswered(request, error)
-        status = self._status(done, request)
+            return self._unanswered(request, listen, error)
+        status = self._status(done)
+        if status != REDIRECT and self._is_emergency(request, listen):
+            status = REDIRECT
         if status != REDIRECT:
             return Answer(status, tuple(("Reason", reason) for reason in done.reasons))
         return self._redirect(request, list(_told(done)))
 
-    def _unanswered(self, request: Request, error: type[StirError]) -> Answer:
+    def _unanswered(self, request: Request, listen: Listen, error: type[StirError]) -> Answer:
         """Send on, or as the settings say refuse, a call that this sidecar itself could not look at."""
         status = self._settings.overload_answer
-        if error is not BusyError or status == REDIRECT or _is_emergency(request):
+        if error is not BusyError or status == REDIRECT or self._is_emergency(request, listen):
             return self.without_result(request, error.code)
         return Answer(status, (("Retry-After", str(limits.RETRY_AFTER)),) if status == _UNAVAILABLE else ())
 
-    def _status(self, done: Terminated, request: Request) -> int:
-        if _is_emergency(request):
-            return REDIRECT
+    def _is_emergency(self, request: Request, listen: Listen) -> bool:
+        """Return whether the call must go on, whatever is known of it."""
+        plan = self._routes.require(listen.trunk).plan
+        called = plan.normalise(request.uri.party).party
+        return called is not None and plan.is_emergency(called)
+
+    def _status(self, done: Terminated) -> int:
         by_verstat = {
             Verstat.PASSED: REDIRECT,
             Verstat.FAILED: self._settings.failed_answer,
@@ -128,11 +136,6 @@ def _told(done: Terminated) -> Iterator[tuple[str, str]]:
     yield from done.headers.items()
     yield from (("Reason", reason) for reason in done.reasons)
     yield from (("Identity", value) for value in done.identities)
-
-
-def _is_emergency(request: Request) -> bool:
-    """Return whether the call must go on, whatever is known of it."""
-    return request.uri.is_emergency or request.uri.party.partition(";")[0].removeprefix("+") in EMERGENCY
 
 
 def _instant(date: str | None) -> datetime | None:

@@ -67,7 +67,7 @@ class Redirector:
         self._transactions = Transactions(self._loop.time)
         self._under_way: dict[Hashable, _Call] = {}
         self._secret = secrets.token_bytes(16)
-        self._draining = False
+        self._draining = self._closing = False
 
     def receive(self, data: bytes, origin: Origin) -> None:
         """Take one whole message; nothing in it makes this raise."""
@@ -89,7 +89,8 @@ class Redirector:
         self._draining = True
 
     async def close(self) -> None:
-        """Wait until every call has its answer."""
+        """Wait until every call has its answer; those that still come are sent on at once."""
+        self._closing = True
         tasks = [call.task for call in self._under_way.values()]
         if tasks:
             await asyncio.wait(tasks)
@@ -121,6 +122,9 @@ class Redirector:
                 self._send(known.answer, request.message, origin)
             return
         transaction = self._transactions.begin(key)
+        if self._closing:
+            self._complete(transaction, request, origin, self._invites.without_result(request, "stopping"))
+            return
         self._counts.calls += 1
         task = self._loop.create_task(self._invites.answer(request, origin.listen))
         self._under_way[key] = call = _Call(request, origin, task)

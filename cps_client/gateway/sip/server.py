@@ -17,6 +17,7 @@ from cps_client.gateway.sip.redirect import Redirector
 from cps_client.gateway.sip.settings import Listen, SipSettings
 from cps_client.gateway.sip.tcp import TcpListener
 from cps_client.gateway.sip.udp import UdpListener
+from cps_client.routes import Routes
 from stir.aio.addresses import Address
 from stir.aio.configuration import SettingsError
 
@@ -40,19 +41,20 @@ class SipServer:
 
 
 @asynccontextmanager
-async def serve_sip(settings: SipSettings, calls: Calls) -> AsyncIterator[SipServer]:
+async def serve_sip(settings: SipSettings, calls: Calls, routes: Routes) -> AsyncIterator[SipServer]:
     """
     Serve SIP as *settings* say until the end, and then until every call has its answer.
 
     Args:
         settings: What the operator decided; without a place to listen at nothing is served.
         calls: The call logic, as all faces have it.
+        routes: Tell which numbers are those of emergency services.
 
     Raises:
         SettingsError: It cannot listen there.
     """
     counts = Counts()
-    redirector = Redirector(Invites(settings, calls, counts), counts)
+    redirector = Redirector(Invites(settings, calls, routes, counts), counts)
     access = Access(settings.allow_networks)
     async with AsyncExitStack() as stack:
         addresses = []

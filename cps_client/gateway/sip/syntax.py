@@ -85,11 +85,6 @@ class Uri:
         user = unquote(self.user)
         return user if _TELEPHONE.fullmatch(user.partition(";")[0]) else self.text
 
-    @property
-    def is_emergency(self) -> bool:
-        """Whether it is a service URN for emergencies (RFC 5031)."""
-        return self.scheme == "urn" and self.text.lower().startswith("urn:service:sos")
-
 
 def values(text: str) -> Iterator[str]:
     """

@@ -14,6 +14,7 @@ from cps_client.gateway.metrics import Metrics
 from cps_client.gateway.sip.server import SipServer, serve_sip
 from cps_client.gateway.sip.settings import SipSettings
 from cps_client.origination import Originated, Outbound
+from cps_client.routes import Route, Routes
 from cps_client.termination import Inbound, Terminated
 from stir.errors import SignatureError
 from stir.verdict import CASES, NO_PASSPORT, PASSED, PassportResult, Source, Verdict
@@ -160,8 +161,9 @@ def serving(logic: Logic) -> Serving:
     async def serve(listen: str = "udp:127.0.0.1:0", *, most: int = 100, **settings: Any) -> AsyncIterator[World]:
         budgets = Budgets(publish=5, retrieve=5)
         calls = Calls(logic, logic, budgets=budgets, most=most, metrics=Metrics())
+        routes = Routes(Route(None, ()), lenient=True)
         given = SipSettings(listen=(listen,), **{"contact": CONTACT} | settings)
-        async with AsyncExitStack() as stack, serve_sip(given, calls) as server:
+        async with AsyncExitStack() as stack, serve_sip(given, calls, routes) as server:
             yield World(server, logic, stack)
 
     return serve
