@@ -17,9 +17,17 @@ class UsageError(StirError):
 
     code = "usage"
 
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+        """What in the request is wrong, by its name in signing requests (ATIS-1000082, 3GPP TS 24.229)."""
+
 
 class InstantError(UsageError):
     """A signing request has an iat that every verifier would find stale."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, field="iat")
 
 
 class CpsError(UnavailableError):

@@ -18,6 +18,7 @@ from cps_client.outcome import Receipt
 from cps_client.routes import Route, Routes
 from stir.errors import AttestationError, ClaimError, NumberError, StaleError, StirError, UnavailableError
 from stir.extensions import ATTESTATIONS
+from stir.extensions.rph import PSAP_CALLBACK
 from stir.identity import Identity
 from stir.passport import Claims
 from stir.policy import Freshness
@@ -187,11 +188,13 @@ class Originator:
     def _require_sound(self, call: Outbound) -> None:
         """Refuse what a signing request cannot ask for, whatever policy says."""
         if call.ppt not in {None, "shaken", "div", "rph"}:
-            raise UsageError("ppt is none of shaken, div and rph")
+            raise UsageError("ppt is none of shaken, div and rph", field="ppt")
         if call.ppt == "div" and not call.diverted_from:
-            raise UsageError("a div PASSporT is asked for, and it is not said who was called before")
+            raise UsageError("a div PASSporT is asked for, and it is not said who was called before", field="div")
         if call.ppt == "rph" and not call.priority:
-            raise UsageError("an rph PASSporT is asked for without a value of Resource-Priority")
+            raise UsageError("an rph PASSporT is asked for without a value of Resource-Priority", field="rph")
+        if call.sph not in {None, PSAP_CALLBACK}:
+            raise UsageError(f"sph is not {PSAP_CALLBACK}", field="sph")
         if call.attest is not None and call.attest not in ATTESTATIONS:
             raise AttestationError("attest is none of A, B and C")
         if call.origid is not None and not _is_uuid(call.origid):
@@ -213,8 +216,8 @@ class Originator:
         )
         try:
             added = tuple(map(str, self._added(call, numbers, route, decision, claims)))
-        except ClaimError as error:
-            raise UsageError(error.detail) from error
+        except ClaimError as error:  # the values of rph or the hi of div
+            raise UsageError(error.detail, field="rph" if call.ppt == "rph" else "div") from error
         except StirError as error:  # a key that is missing: the call goes on without
             return Originated(call.identities, rule=decision.rule, error=error)
         return Originated(call.identities + added, added, decision.rule, error=numbers.error)

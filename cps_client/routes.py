@@ -83,7 +83,7 @@ class Routes:
         if self._lenient:
             return self._default
         known = ", ".join(str(name) for name in self._named)
-        raise UsageError(f"no such trunk is configured; there are {known}")
+        raise UsageError(f"no such trunk is configured; there are {known}", field="trunk")
 
     def of_partner(self, spc: str) -> Route | None:
         """Return the first route agreed with the provider *spc*, if there is one."""

@@ -8,7 +8,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from cps_client.errors import InstantError, UsageError
+from cps_client.errors import UsageError
 from cps_client.gateway import keys, limits
 from cps_client.gateway.errors import (
     DefectError,
@@ -25,6 +25,8 @@ REQUEST_ID: Final = "X-RequestID"
 """Header field of ATIS-1000082 by which a request is found again."""
 SERVER: Final = "oob-shaken"
 """What the Server header field says: not which versions of what to attack."""
+
+_MISTAKES: Final = (RequestError, UsageError, AttestationError, web.HTTPMethodNotAllowed, web.HTTPNotFound)
 
 log = structlog.get_logger()
 
@@ -61,20 +63,8 @@ async def _answer(request: web.Request, handler: Handler, guard: Guard) -> web.S
         if request.path not in OPEN:
             guard.check(request)
         return await handler(request)
-    except RequestError as error:
-        return _refused(request, error)
-    except UsageError as error:
-        return _refused(
-            request, RequestError(error.detail, field="iat" if isinstance(error, InstantError) else "trunk")
-        )
-    except AttestationError:
-        return _refused(request, FieldError("attest", "has to be one of A, B, C"))
-    except web.HTTPMethodNotAllowed as error:
-        return _refused(
-            request, MethodError("there are other methods here; see Allow", allow=error.headers[hdrs.ALLOW])
-        )
-    except web.HTTPNotFound:
-        return _refused(request, NothingHereError("nothing is here"))
+    except _MISTAKES as error:
+        return _refused(request, _told(error))
     except Exception:
         log.exception("request_failed")
         return _refused(request, DefectError("the gateway failed; its log says how"))
@@ -85,6 +75,23 @@ def _refused(request: web.Request, error: RequestError) -> web.StreamResponse:
     request.app[keys.metrics].refused(face.name, error.code)
     log.warning("request_refused", face=face.name, error=error.code, field=error.field)
     return face.refuse(request, error)
+
+
+def _told(error: Exception) -> RequestError:
+    """Return a mistake, of whoever found it, as one that faces can tell."""
+    match error:
+        case RequestError():
+            return error
+        case InstantError():
+            return RequestError(error.detail, field="iat")
+        case UsageError():
+            return RequestError(error.detail, field="trunk")
+        case AttestationError():
+            return FieldError("attest", "has to be one of A, B, C")
+        case web.HTTPMethodNotAllowed():
+            return MethodError("there are other methods here; see Allow", allow=error.headers[hdrs.ALLOW])
+        case _:
+            return NothingHereError("nothing is here")
 
 
 def _request_id(request: web.Request) -> str:

@@ -227,26 +227,28 @@ async def test_shaken_alone_on_request(client: CpsClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "error"),
+    ("call", "error", "field"),
     [
-        ({"ppt": "rcd"}, UsageError),
-        ({"ppt": "div"}, UsageError),
-        ({"ppt": "rph"}, UsageError),
-        ({"ppt": "rph", "priority": ("high",)}, UsageError),
-        ({"ppt": "rph", "priority": ("ets.0",), "sph": "other"}, UsageError),
-        ({"ppt": "div", "diverted_from": FIRST, "hi": "x"}, UsageError),
-        ({"attest": "D"}, AttestationError),
-        ({"origid": "mine"}, AttestationError),
-        ({"origid": "4aec94e2508c4c1c907b3737bac0a80e"}, AttestationError),
-        ({"trunk": "other"}, UsageError),
+        ({"ppt": "rcd"}, UsageError, "ppt"),
+        ({"ppt": "div"}, UsageError, "div"),
+        ({"ppt": "rph"}, UsageError, "rph"),
+        ({"ppt": "rph", "priority": ("high",)}, UsageError, "rph"),
+        ({"ppt": "rph", "priority": ("ets.0",), "sph": "other"}, UsageError, "sph"),
+        ({"ppt": "div", "diverted_from": FIRST, "hi": "x"}, UsageError, "div"),
+        ({"attest": "D"}, AttestationError, None),
+        ({"origid": "mine"}, AttestationError, None),
+        ({"origid": "4aec94e2508c4c1c907b3737bac0a80e"}, AttestationError, None),
+        ({"trunk": "other"}, UsageError, "trunk"),
     ],
 )
-async def test_wrong_requests_are_raised(cps: FakeCps, client: CpsClient, call: dict, error: type[StirError]) -> None:
-    """What only the caller can mend is an error, and nothing was done."""
-    with pytest.raises(error):
+async def test_wrong_requests_are_raised(
+    cps: FakeCps, client: CpsClient, call: dict, error: type[StirError], field: str | None
+) -> None:
+    """What only the caller can mend is an error that names the field, and nothing was done."""
+    with pytest.raises(error) as caught:
         await originated(client, **call)
 
-    assert [] == cps.requests
+    assert (field, []) == (getattr(caught.value, "field", None), cps.requests)
 
 
 @pytest.mark.clause("http-1.1-iat")
@@ -257,8 +259,9 @@ async def test_a_request_names_an_instant_that_is_fresh(
     """The iat of a signing request is inside the window of freshness, else nobody would believe it (SVC4005)."""
     at = world.clock.now() + timedelta(seconds=seconds)
     if not fresh:
-        with pytest.raises(InstantError, match="iat is"):
+        with pytest.raises(InstantError, match="iat is") as caught:
             await originated(client, iat=at)
+        assert "iat" == caught.value.field
         return
 
     assert int(at.timestamp()) == Claims.of(read((await originated(client, iat=at)).added[0])).iat
