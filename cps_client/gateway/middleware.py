@@ -82,10 +82,8 @@ def _told(error: Exception) -> RequestError:
     match error:
         case RequestError():
             return error
-        case InstantError():
-            return RequestError(error.detail, field="iat")
         case UsageError():
-            return RequestError(error.detail, field="trunk")
+            return RequestError(error.detail, field=error.field)
         case AttestationError():
             return FieldError("attest", "has to be one of A, B, C")
         case web.HTTPMethodNotAllowed():

@@ -67,8 +67,6 @@ class StirApi:
         fields = await self._read(request, "signingRequest", signing_dialect)
         dialect = request[_DIALECT]
         signing = read_signing(fields, dialect, request.match_info.get("trunk"))
-        if signing.call.iat is not None and not self._is_fresh(signing.call.iat):
-            raise FieldError("iat", "is not fresh")
         originated = await request.app[keys.calls].originate(signing.call, FACE)
         return answers.json(dialects.signing_response(dialect, _added(originated), signing.request_id))
 

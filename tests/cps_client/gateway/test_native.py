@@ -141,7 +141,7 @@ async def test_mistakes_name_the_field(http: TestClient, path: str, body: object
 
 
 @pytest.mark.parametrize(
-    ("error", "field"), [(UsageError("no such trunk"), "trunk"), (AttestationError("no such level"), "attest")]
+    ("error", "field"), [(UsageError("no such trunk", field="trunk"), "trunk"), (AttestationError("no such level"), "attest")]
 )
 @pytest.mark.parametrize("path", ["/v1/publish", "/v1/retrieve"])
 async def test_mistakes_that_the_call_logic_finds(
