@@ -7,10 +7,10 @@ checks every INVITE byte for byte, and what counts is its exit code: the calling
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from itertools import count
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -18,177 +18,53 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from cps_client.lab import Lab
-from cps_client.lab.loopback import ADDRESS, HOST
-from stir.testing import ServiceProvider
-from tests.support.telephony import Kamailio, Program, Sidecar, Trunk, Valve, bound, free_udp_ports, until
+from cps_client.lab.loopback import ADDRESS
+from tests.support.interconnection import (
+    DEFAULT,
+    FAILED,
+    PASSED,
+    PATIENT,
+    Call,
+    Expected,
+    Network,
+    kamailio,
+    network,
+)
+from tests.support.telephony import Trunk
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     *map(pytest.mark.system, ("kamailio", "kamailio-extra-modules", "kamailio-utils-modules", "sip-tester")),
 ]
 
-SHIPPED: Final = Path(__file__).resolve().parents[2] / "deploy" / "kamailio"
-SCENARIOS: Final = Path(__file__).resolve().parent / "sipp"
-PASSED, FAILED, NOTHING = "TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation"
-PATIENT: Final = {"CPS_CLIENT_PUBLISH_BUDGET": "20", "CPS_CLIENT_RETRIEVE_BUDGET": "20"}
-"""Budgets for tests of anything but budgets: a busy machine may take its time."""
-
-_numbers = count(1)
-_calls = count(1)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call between numbers that no other test uses."""
-
-    orig: str
-    dest: str
-
-    @classmethod
-    def new(cls) -> "Call":
-        """Return a new one."""
-        number = next(_numbers)
-        return cls(f"12155550{number:03}", f"12015551{number:03}")
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the called side has to see."""
-
-    identities: Sequence[str] = ()
-    verstat: str = NOTHING
-    number: str | None = None
-    attest: str = ""
-    origid: str = ""
-
-
-@dataclass
-class Network:
-    """The whole way of a call."""
-
-    lab: Lab
-    home: ServiceProvider
-    trunk: Trunk
-    valve: Valve
-    sidecars: tuple[Sidecar, Sidecar]
-    kamailios: tuple[Kamailio, Kamailio]
-    called_port: int
-
-    @asynccontextmanager
-    async def called(self, call: Call, expected: Expected, calls: int = 1) -> AsyncIterator[Program]:
-        """Run the called side, which takes *calls* that are as *expected*."""
-        first, second, third = [*expected.identities, "", "", ""][:3]
-        keys = {"identity1": first, "identity2": second, "identity3": third, "verstat": expected.verstat}
-        keys |= {"number": expected.number or call.orig, "attest": expected.attest, "origid": expected.origid}
-        side = self._sipp("uas", self.called_port, keys, "-m", calls)
-        try:
-            await side.start()
-            await until(lambda: bound(self.called_port), side.said)
-            yield side
-        finally:
-            await side.stop()
-
-    async def calling(self, call: Call, *fields: str, called: str | None = None, calls: int = 1) -> Program:
-        """Start the calling side with these header *fields*; *called* was the number before any retargeting."""
-        headers = "".join(f"\r\n{field}" for field in fields)
-        keys = {"orig": call.orig, "dest": call.dest, "called": called or call.dest, "headers": headers}
-        rate = ("-m", calls, "-l", calls, "-r", calls)
-        return await self._sipp("uac", free_udp_ports(1)[0], keys, *rate, f"{ADDRESS}:{self.kamailios[0].port}").start()
-
-    async def place(self, call: Call, *fields: str, expected: Expected, called: str | None = None) -> None:
-        """Place a call that has to arrive as *expected*."""
-        async with self.called(call, expected) as side:
-            await self.check(side, await self.calling(call, *fields, called=called))
-
-    async def check(self, side: Program, *callers: Program) -> None:
-        """Fail unless the called side was content; the callers then hear 200 to the end, too."""
-        try:
-            code = await side.ended()
-            told = "\n".join(one.said() for one in (side, *callers, *self.kamailios, *self.sidecars))
-            assert 0 == code, told
-            assert [0] * len(callers) == [await one.ended() for one in callers], told
-        finally:
-            for one in callers:
-                await one.stop()
-
-    def _sipp(self, scenario: str, port: int, keys: Mapping[str, str], *options: object) -> Program:
-        log = self.lab.directory / f"{scenario}-{next(_calls)}.log"
-        words = [word for name, value in keys.items() for word in ("-key", name, value)]
-        limits = ("-timeout", "60s", "-timeout_error", "-recv_timeout", "50000")
-        return Program(
-            log,
-            *("/usr/bin/sipp", "-sf", SCENARIOS / f"{scenario}.xml", "-i", ADDRESS, "-p", port, "-nostdin"),
-            *("-trace_err", "-error_file", log.with_suffix(".err"), *limits, *options, *words),
-        )
-
-
-def adapted(folder: Path, name: str, changes: Mapping[str, str], *defines: str, to: str | None = None) -> str:
-    """Write a shipped configuration with *changes* into *folder* and return its name there."""
-    text = (SHIPPED / name).read_text()
-    for theirs, ours in changes.items():
-        assert theirs in text, theirs
-        text = text.replace(theirs, ours)
-    for define in defines:
-        assert f"##!define {define}\n" in text, define
-        text = text.replace(f"##!define {define}\n", f"#!define {define}\n")
-    (folder / (to or name)).write_text(text)
-    return to or name
-
-
-@asynccontextmanager
-async def network(folder: Path, *defines: str) -> AsyncIterator[Network]:
-    """Run everything, with *defines* switched on in both configurations of Kamailio."""
-    async with AsyncExitStack() as stack:
-        lab = await stack.enter_async_context(Lab.open(folder))
-        home, away = lab.world.service_provider("123A"), lab.world.service_provider("456B")
-        cps = await lab.start_cps()
-        valve = await stack.enter_async_context(Valve(int(cps.url.rpartition(":")[2])).running())
-        near, far, called = free_udp_ports(3)
-        trunk = await stack.enter_async_context(Trunk(far).running())
-        url = f"https://{HOST}:{valve.port}"
-        sidecars = tuple(
-            Sidecar(folder, name, {**lab.client_settings(provider, url), **PATIENT})
-            for name, provider in (("sidecar-a", home), ("sidecar-b", away))
-        )
-        files = _configurations(folder, lab, (near, far), trunk, sidecars, called, defines)
-        kamailios = tuple(Kamailio(folder, file, port) for file, port in zip(files, (near, far), strict=True))
-        for program in (*sidecars, *kamailios):
-            stack.push_async_callback(program.stop)
-        await asyncio.gather(*(program.start() for program in (*sidecars, *kamailios)))
-        yield Network(lab, home, trunk, valve, sidecars, kamailios, called)
-
-
-def _configurations(
-    folder: Path,
-    lab: Lab,
-    ports: tuple[int, int],
-    trunk: Trunk,
-    sidecars: Sequence[Sidecar],
-    called: int,
-    defines: Sequence[str],
-) -> list[str]:
-    for sidecar, name in zip(sidecars, "ab", strict=True):
-        changes = {"http://127.0.0.1:8090": sidecar.url, '"connection_timeout", 2)': '"connection_timeout", 30)'}
-        adapted(folder, "oob.cfg", changes, to=f"oob-{name}.cfg")
-    small = {"OOB_WORKERS 32": "OOB_WORKERS 12", "children=4": "children=2"}
-    own = {"udp:127.0.0.1:5060": f"udp:127.0.0.1:{ports[0]}", "sip:127.0.0.1:5070": f"sip:127.0.0.1:{trunk.port}"}
-    signing = {"https://certificates.example.com/123A.pem": lab.world.service_provider("123A").x5u}
-    near = small | own | {'"oob.cfg"': '"oob-a.cfg"'}
-    own = {"udp:127.0.0.1:5070": f"udp:127.0.0.1:{ports[1]}", "sip:127.0.0.1:5080": f"sip:127.0.0.1:{called}"}
-    far = small | own | {'"oob.cfg"': '"oob-b.cfg"'}
-    del signing
-    return [
-        adapted(folder, "kamailio-sip-to-tdm.cfg", near, *defines),
-        adapted(folder, "kamailio-tdm-to-sip.cfg", far, *defines),
-    ]
+CARRIED: Final = {
+    *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Record-Route"),
+    *("Content-Type", "Content-Length", "P-Asserted-Identity"),
+}
+"""What an INVITE for a TDM gateway consists of."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def net(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Network]:
+async def everything(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Network]:
     """Run everything once for all tests."""
     async with network(tmp_path_factory.mktemp("kamailio")) as running:
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def net(everything: Network) -> AsyncIterator[Network]:
+    """Return the network with all in order, and nobody in a hurry."""
+    await asyncio.gather(*(one.use(PATIENT) for one in everything.sidecars))
+    yield everything
+    everything.valve.set(0)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def impatient(everything: Network) -> AsyncIterator[Network]:
+    """Return the network with the budgets that operators have by default."""
+    await asyncio.gather(*(one.use(DEFAULT) for one in everything.sidecars))
+    yield everything
+    everything.valve.set(0)
 
 
 def signed(net: Network, call: Call, **more: str) -> tuple[str, str]:
@@ -203,3 +79,269 @@ async def test_a_signed_call_arrives_signed_and_verified(net: Network) -> None:
     identity, origid = signed(net, call)
 
     await net.place(call, f"Identity: {identity}", expected=Expected([identity], PASSED, attest="A", origid=origid))
+
+
+async def test_a_trunk_carries_two_numbers_and_nothing_else(net: Network) -> None:
+    """No PASSporT, no verdict, no date and no Call-ID of the SIP side crosses TDM, so nothing can sneak by the CPS."""
+    call = Call.new()
+    identity, origid = signed(net, call)
+    forged = f"P-Asserted-Identity: <tel:+{call.orig};verstat={FAILED}>"
+    others = (
+        "Date: Sun, 22 Nov 2026 01:00:00 GMT",
+        "X-Identity: x",
+        "Attestation-Info: C",
+        "Origination-Id: x",
+        forged,
+    )
+
+    before = len(net.trunk.crossed)
+    await net.place(
+        call, *others, f"Identity: {identity}", expected=Expected([identity], PASSED, attest="A", origid=origid)
+    )
+
+    (invite,) = net.trunk.crossed[before:]
+    head = invite.partition("\r\n\r\n")[0].splitlines()[1:]
+    assert CARRIED >= {line.partition(":")[0] for line in head}
+    assert [f"P-Asserted-Identity: <sip:+{call.orig}@{ADDRESS}>"] == [one for one in head if one.startswith("P-")]
+    assert "eyJ" not in invite
+    assert not re.search(r"^Call-ID: [0-9]+-[0-9]+@", invite, re.MULTILINE)
+
+
+async def test_all_identity_headers_arrive_in_order(net: Network) -> None:
+    """A call that has several PASSporTs, one of them under Identity's short name, has them in the same order again."""
+    call = Call.new()
+    first, origid = signed(net, call)
+    second = net.home.identity(net.home.rcd(orig=call.orig, dest=call.dest, rcd={"nam": "Example"}), ppt="rcd")
+
+    expected = Expected([first, second], PASSED, attest="A", origid=origid)
+    await net.place(call, f"Identity: {first}", f"y: {second}", expected=expected)
+
+
+async def test_a_retargeted_call_arrives_with_its_diversion(net: Network) -> None:
+    """A call that was sent on arrives with the PASSporT for the number first called and the div to the present one."""
+    call, first_called = Call.new(), Call.new().dest
+    origid = str(uuid4())
+    shaken = net.home.sign(orig=call.orig, dest=first_called, origid=origid)
+    div = net.home.identity(net.home.div(orig=call.orig, dest=call.dest, div=first_called), ppt="div")
+
+    expected = Expected([shaken, div], PASSED, attest="A", origid=origid)
+    await net.place(call, f"Identity: {shaken}", f"Identity: {div}", expected=expected, called=first_called)
+
+
+async def test_two_calls_at_once_get_the_identities_of_both(net: Network) -> None:
+    """Nobody can tell which PASSporT is whose, so each of two calls between the same numbers gets all, newest first."""
+    call = Call.new()
+    (older, _), (newer, origid) = signed(net, call), signed(net, call)
+    async with held(net.trunk) as before, net.called(call, both(newer, older, origid), calls=2) as side:
+        callers = []
+        for identity in (older, newer):
+            callers.append(await net.caller(call, f"Identity: {identity}").start())
+            await net.trunk.has(before + len(callers))
+        net.trunk.release()
+
+        await net.check(side, *callers)
+
+
+def both(newer: str, older: str, origid: str) -> Expected:
+    """Return what each of two calls has to have."""
+    return Expected([newer, older], PASSED, attest="A", origid=origid)
+
+
+@asynccontextmanager
+async def held(trunk: Trunk) -> AsyncIterator[int]:
+    """Keep calls on the trunk, as networks take their time, until they are released; yield how many came before."""
+    trunk.held = []
+    try:
+        yield len(trunk.crossed)
+    finally:
+        trunk.release()
+
+
+async def signed_on_the_way(net: Network, attest: str) -> str:
+    """Place a call without Identity, which has to arrive signed at this level; return the Identity header."""
+    call = Call.new()
+    async with held(net.trunk) as before:
+        caller = await net.caller(call).start()
+        await net.trunk.has(before + 1)
+        found = await net.sidecars[1].retrieved(call.orig, call.dest)
+        (identity,) = found["identity"]
+        expected = Expected([identity], PASSED, attest=attest, origid=found["verdict"]["origid"])
+        async with net.called(call, expected) as side:
+            net.trunk.release()
+            await net.check(side, caller)
+    return str(identity)
+
+
+async def test_a_call_without_identity_is_signed_by_the_sidecar(net: Network) -> None:
+    """What comes unsigned is signed where the first gateway is, at the level that its sidecar is set to."""
+    assert net.home.x5u in await signed_on_the_way(net, "C")
+
+
+@pytest.mark.system("kamailio-secsipid-modules")
+async def test_a_call_signed_by_libsecsipid_arrives(net: Network, tmp_path: Path) -> None:
+    """Kamailio's own signer and this project's verifier agree, over TDM, too."""
+    changes = {
+        "127.0.0.1:5070": f"{ADDRESS}:{net.trunk.port}",
+        "https://certificates.example.com/123A.pem": net.home.x5u,
+        "/etc/kamailio/sti.key": str(net.lab.directory / "123A.key"),
+    }
+    own = kamailio(tmp_path / "signs", "sip-to-tdm", changes, net.sidecars[0], ["WITH_SECSIPID"])
+    try:
+        identity = await signed_on_the_way(replace(net, kamailios=(await own.start(), net.kamailios[1])), "A")
+    finally:
+        await own.stop()
+
+    assert net.home.x5u in identity
+
+
+async def test_what_is_not_as_it_should_be_is_noticed(net: Network) -> None:
+    """The negative control: a called side that waits for an Identity header that nobody sent fails."""
+    call = Call.new()
+    identity, origid = signed(net, call)
+    other, _ = signed(net, call)
+    expected = Expected([identity, other], PASSED, attest="A", origid=origid)
+    async with net.called(call, expected) as side:
+        caller = await net.caller(call, f"Identity: {identity}").start()
+        try:
+            assert 0 != await side.ended()
+        finally:
+            await caller.stop()
+
+    assert f"2. {other}" in side.said()
+
+
+async def test_a_spoofed_caller_is_not_verified(net: Network) -> None:
+    """A PASSporT for another caller is not even published, so the call arrives unverified and without it."""
+    call = Call.new()
+    identity, _ = signed(net, Call(Call.new().orig, call.dest))
+
+    await net.place(call, f"Identity: {identity}", expected=Expected())
+
+
+async def test_a_spoofed_caller_fails_where_the_cps_checks_nothing(net: Network) -> None:
+    """A forged PASSporT that a careless CPS hands out fails at the far end, and its attestation is nobody's word."""
+    call = Call.new()
+    identity, _ = signed(net, call, signature="other-key")
+    await net.cps.process.restart(CPS_VERIFY_PASSPORTS="off")
+    try:
+        await net.place(call, f"Identity: {identity}", expected=Expected([identity], FAILED))
+    finally:
+        await net.cps.process.restart(CPS_VERIFY_PASSPORTS="full")
+
+
+async def test_what_a_tdm_network_cannot_have_said_is_taken_off(net: Network) -> None:
+    """Identity headers, verdicts and attestations that come out of TDM are forged, and do not reach anybody."""
+    call = Call.new()
+    identity, origid = signed(net, call)
+    forger = Call(f"{call.orig};verstat={PASSED}", call.dest)
+    forged = ("Attestation-Info: A", f"Origination-Id: {origid}", f"P-Asserted-Identity: <tel:+{forger.orig}>")
+    caller = net.caller(forger, f"Identity: {identity}", f"y: {identity}", *forged, to=net.kamailios[1].port)
+
+    async with net.called(call, Expected()) as side:
+        await net.check(side, await caller.start())
+
+
+async def test_retransmissions_do_not_publish_again(net: Network) -> None:
+    """An INVITE that comes three times, while the CPS takes its time, is published once and sent on once."""
+    call = Call.new()
+    identity, _ = signed(net, call)
+    published, before = net.sidecars[0].asked("/v1/publish"), len(net.trunk.crossed)
+    net.trunk.lost.add(call.dest)
+    net.valve.set(0.2)
+    for _ in range(3):
+        net.kamailios[0].invite(call.orig, call.dest, f"Identity: {identity}")
+    await net.trunk.has(before + 1)
+    net.valve.set(0)
+
+    assert 1 == net.sidecars[0].asked("/v1/publish") - published
+    assert before + 1 == len(net.trunk.crossed)
+
+
+async def test_an_emergency_call_does_not_wait(net: Network) -> None:
+    """Nobody is asked about an emergency call."""
+    call = replace(Call.new(), dest="911")
+    asked = [one.asked("/v1/") for one in net.sidecars]
+
+    await net.place(call, expected=Expected())
+
+    assert asked == [one.asked("/v1/") for one in net.sidecars]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+async def test_a_caller_who_gives_up_meanwhile_is_let_go(net: Network, side: int) -> None:
+    """A call that is cancelled while the sidecar waits for its CPS ends with 487, goes no further, breaks nothing."""
+    net.valve.set(0.3)
+    await net.cancel(Call.new(), net.kamailios[side].port)
+    net.valve.set(0)
+    crossed = len(net.trunk.crossed)
+
+    call = Call.new()
+    identity, origid = signed(net, call)
+    await net.place(call, f"Identity: {identity}", expected=Expected([identity], PASSED, attest="A", origid=origid))
+    assert crossed + 1 == len(net.trunk.crossed)
+
+
+async def test_workers_that_wait_themselves_do_it_too(net: Network, tmp_path: Path) -> None:
+    """The configurations work without tasks as well, for a Kamailio that has none."""
+    call = Call.new()
+    identity, origid = signed(net, call)
+    last = {"127.0.0.1:5080": f"{ADDRESS}:{net.called_port}"}
+    far = kamailio(tmp_path / "far", "tdm-to-sip", last, net.sidecars[1], ["OOB_SYNCHRONOUS"])
+    first = {"127.0.0.1:5070": f"{ADDRESS}:{far.port}"}
+    near = kamailio(tmp_path / "near", "sip-to-tdm", first, net.sidecars[0], ["OOB_SYNCHRONOUS"])
+    try:
+        expected = Expected([identity], PASSED, attest="A", origid=origid)
+        await asyncio.gather(near.start(), far.start())
+        await replace(net, kamailios=(near, far)).place(call, f"Identity: {identity}", expected=expected)
+    finally:
+        await near.stop()
+        await far.stop()
+
+
+async def test_a_call_arrives_though_the_sidecar_hangs(net: Network, tmp_path: Path) -> None:
+    """Where a sidecar is there and says nothing, Kamailio's own limit ends the wait."""
+    call = Call.new()
+    own = kamailio(
+        tmp_path / "waits",
+        "tdm-to-sip",
+        {"127.0.0.1:5080": f"{ADDRESS}:{net.called_port}"},
+        net.sidecars[1],
+        wait=1,
+    )
+    try:
+        await own.start()
+        net.sidecars[1].signal(signal.SIGSTOP)
+        async with net.called(call, Expected()) as side:
+            await net.check(side, await net.caller(call, to=own.port).start())
+    finally:
+        net.sidecars[1].signal(signal.SIGCONT)
+        await own.stop()
+
+
+async def test_a_call_arrives_though_the_cps_is_down(impatient: Network) -> None:
+    """Without a CPS the call arrives, only nothing is known of its caller."""
+    call = Call.new()
+    identity, _ = signed(impatient, call)
+    impatient.valve.set(None)
+
+    await impatient.place(call, f"Identity: {identity}", expected=Expected())
+
+
+async def test_calls_arrive_though_the_cps_is_slow(impatient: Network) -> None:
+    """A CPS that takes 2 s costs each of many calls the budgets and no more, and none of them holds up another."""
+    call = Call.new()
+    identity, _ = signed(impatient, call)
+    impatient.valve.set(2)
+
+    async with impatient.called(call, Expected(), calls=40) as side:
+        await impatient.check(side, await impatient.caller(call, f"Identity: {identity}", calls=40).start())
+
+
+async def test_a_call_arrives_though_the_sidecars_are_dead(impatient: Network) -> None:
+    """Kamailio goes on by itself where nobody answers it, and says that nothing is known of the caller."""
+    call = Call.new()
+    identity, _ = signed(impatient, call)
+    for one in impatient.sidecars:
+        await one.stop(signal.SIGKILL)
+
+    await impatient.place(call, f"Identity: {identity}", expected=Expected())

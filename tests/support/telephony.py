@@ -56,10 +56,9 @@ async def bound(port: int) -> bool:
 class Program:
     """A program in the foreground, with a log, that ends with the test."""
 
-    def __init__(self, log: Path, *command: object, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, log: Path, *command: object) -> None:
         self.log = log
         self._command = [str(word) for word in command]
-        self._environment = environment
         self._process: Process | None = None
 
     async def start(self) -> Self:
@@ -70,7 +69,7 @@ class Program:
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment,
+                env=self.environment(),
                 cwd=self.log.parent,
                 start_new_session=True,
             )
@@ -81,6 +80,10 @@ class Program:
         assert self._process is not None
         assert self._process.returncode is None, self.said()
         return await self.is_ready()
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the environment that it runs in."""
+        return os.environ
 
     async def is_ready(self) -> bool:
         """Return whether it does its work; here, whether it runs."""
@@ -106,7 +109,12 @@ class Program:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process = None
 
-    def said(self, lines: int = 30) -> str:
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and all that it started."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def said(self, lines: int = 20) -> str:
         """Return the end of its log."""
         found = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"== {self.log.name}", *found[-lines:]])
@@ -119,13 +127,30 @@ class Sidecar(Program):
         (self.port,) = free_ports(1)
         self.settings = dict(settings)
         self.url = f"http://{ADDRESS}:{self.port}"
+        super().__init__(folder / f"{name}.log", sys.executable, "-P", "-m", "cps_client", "gateway")
+
+    async def use(self, settings: Mapping[str, str]) -> None:
+        """See to it that it runs with these *settings* beside its own."""
+        if self._process is None or not settings.items() <= self.settings.items():
+            await self.stop()
+            self.settings |= settings
+            await self.start()
+
+    def environment(self) -> Mapping[str, str]:
+        """Return its settings, and nobody else's."""
         clean = {key: value for key, value in os.environ.items() if not key.upper().startswith("CPS_")}
-        listen = {"CPS_CLIENT_GATEWAY__LISTEN": f"{ADDRESS}:{self.port}"}
-        super().__init__(
-            folder / f"{name}.log",
-            *(sys.executable, "-P", "-m", "cps_client", "gateway"),
-            environment=clean | self.settings | listen,
-        )
+        return clean | self.settings | {"CPS_CLIENT_GATEWAY__LISTEN": f"{ADDRESS}:{self.port}"}
+
+    async def retrieved(self, orig: str, dest: str) -> dict:
+        """Ask it for a call, as a gateway does."""
+        question = {"orig": orig, "dest": dest}
+        async with aiohttp.ClientSession(self.url, trust_env=False) as session:
+            answer = await session.post("/v1/retrieve", json=question)
+            return await answer.json()
+
+    def asked(self, path: str) -> int:
+        """Return how many requests it has answered so far whose path begins with *path*."""
+        return self.log.read_text().count(f'"route": "{path}')
 
     async def is_ready(self) -> bool:
         """Return whether calls should be sent there."""
@@ -161,6 +186,18 @@ class Kamailio(Program):
             except (TimeoutError, ConnectionError):
                 return False
 
+    def invite(self, orig: str, dest: str, *fields: str) -> None:
+        """Send it an INVITE, the same one each time, and wait for no answer."""
+        more = "".join(f"{one}\r\n" for one in fields)
+        text = (
+            f"INVITE sip:{dest}@{ADDRESS}:{self.port} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {ADDRESS}:9;branch=z9hG4bK{orig}\r\n"
+            f"From: <sip:{orig}@{ADDRESS}>;tag=1\r\nTo: <sip:{dest}@{ADDRESS}>\r\nCall-ID: {orig}\r\n"
+            f"CSeq: 1 INVITE\r\nContact: <sip:{ADDRESS}:9>\r\nMax-Forwards: 70\r\n{more}Content-Length: 0\r\n\r\n"
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(text.encode(), (ADDRESS, self.port))
+
 
 def _options(own: int, port: int) -> bytes:
     return (
@@ -169,6 +206,29 @@ def _options(own: int, port: int) -> bytes:
         f"From: <sip:ping@{ADDRESS}>;tag=1\r\nTo: <sip:ping@{ADDRESS}>\r\n"
         f"Call-ID: ping-{own}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     ).encode()
+
+
+class Sipp(Program):
+    """SIPp with a scenario, whose exit code says whether all went as the scenario has it."""
+
+    def __init__(self, log: Path, scenario: Path, port: int, keys: Mapping[str, str], *options: object) -> None:
+        self._port = port
+        self._errors = log.with_suffix(".err")
+        words = [word for name, value in keys.items() for word in ("-key", name, value)]
+        super().__init__(
+            log,
+            *("/usr/bin/sipp", "-sf", scenario, "-i", ADDRESS, "-p", port, "-nostdin"),
+            *("-trace_err", "-error_file", self._errors, "-recv_timeout", f"{SECONDS}s"),
+            *(*options, *words),
+        )
+
+    async def is_ready(self) -> bool:
+        """Return whether it listens."""
+        return await bound(self._port)
+
+    def said(self, lines: int = 20) -> str:
+        """Return what it complained of."""
+        return self._errors.read_text() if self._errors.exists() else super().said(lines)
 
 
 @dataclass
@@ -180,6 +240,8 @@ class Trunk(asyncio.DatagramProtocol):
     """INVITEs, each once however often it was sent."""
     held: list[bytes] | None = None
     """What waits while the network sets calls up; None: nothing has to."""
+    lost: set[str] = field(default_factory=set)
+    """Numbers whose calls come out nowhere."""
     port: int = 0
 
     @asynccontextmanager
@@ -198,6 +260,8 @@ class Trunk(asyncio.DatagramProtocol):
         text = data.decode(errors="replace")
         if text.startswith("INVITE") and text not in self.crossed:
             self.crossed.append(text)
+        if any(number in text for number in self.lost):
+            return
         if self.held is None:
             self._transport.sendto(data, (ADDRESS, self.far_end))
         else:
