@@ -1,7 +1,7 @@
 """``cps-client route``: where the PASSporTs of a call go, and why."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,11 +17,6 @@ app: Final = typer.Typer(help="Routes: where a call's PASSporTs go, and how its 
 _GENERATION_2: Final = 2
 _WIDTH: Final = 120
 """Columns of a table in a file or pipe."""
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``explain`` a command of its own although it is the only one."""
 
 
 @app.command()
@@ -61,6 +56,56 @@ def explain(
         if number.error is not None:
             complain(f"the {name} number: {number.error.detail}")
     return Exit.DONE if found.is_complete else Exit.NOT_VERIFIED
+
+
+@app.command("list")
+@told
+def show(
+    origid: Annotated[
+        str | None, typer.Option("--origid", metavar="UUID", help="Only the trunk group that signs with this origid.")
+    ] = None,
+    config: Config = None,
+    *,
+    as_json: Json = False,
+) -> Exit:
+    """
+    Show all routes with their CPSs and origids, or to trace a call back, the one that has an origid.
+
+    Exit code 0; 1 when no route has the origid.
+
+    [bold]Example:[/bold] cps-client route list --origid 4aec94e2-508c-4c1c-907b-3737bac0a80e
+    """
+    from cps_client.routes import Routes
+    from cps_client.settings import load
+
+    settings = load(config)
+    rows = [_listed(route, settings) for route in Routes.of(settings).all]
+    if origid is not None:
+        rows = [row for row in rows if row["origid"] == origid.lower()]
+    if as_json:
+        print_json({"routes": rows})
+    else:
+        for row in rows:
+            name = row.pop("trunk")
+            print_table(row | {"cps": ", ".join(row["cps"])}, title=f"Route {name or 'without a trunk group'}")
+    if not rows:
+        complain("no route has this origid")
+    return Exit.DONE if rows else Exit.NOT_VERIFIED
+
+
+def _listed(route: "Route", settings: "ClientSettings") -> dict[str, Any]:
+    policy = route.policy
+    return {
+        "trunk": route.name,
+        "generation": route.generation,
+        "spc": route.spc,
+        "out_of_band": route.out_of_band,
+        "cps": [endpoint.base for endpoint in route.endpoints],
+        "signs": policy.signs,
+        "callers": policy.callers.value if policy.callers else None,
+        "attest": policy.attest,
+        "origid": _origid(route, settings),
+    }
 
 
 def _find(routes: "Routes", trunk: str | None, spc: str | None) -> "Route":

@@ -165,6 +165,27 @@ def test_a_route_is_found_by_the_partner(explain: Explain) -> None:
     assert read(explain("--json"))["trunk"] is None
 
 
+@pytest.mark.clause("use-2-stable")
+def test_a_call_is_traced_back_by_its_origid(explain: Explain, tmp_path: Path) -> None:
+    """All routes are listed with their origids, and the one that signs with a certain origid is found by it."""
+
+    def listed(*options: str) -> Result:
+        command = ["route", "list", "--config", str(tmp_path / "client.toml"), *options]
+        return CliRunner().invoke(app, command, env={"CPS_CLIENT_ORIGID_NAMESPACE": str(UUID(int=1))})
+
+    rows = read(listed("--json"))["routes"]
+    told = read(explain("--trunk", "pstn-1", "--json", ORIGID_NAMESPACE=str(UUID(int=1))))
+    found = listed("--origid", rows[1]["origid"].upper())
+
+    assert [None, "pstn-1"] == [row["trunk"] for row in rows]
+    assert (told["attestation"]["origid"], ["https://a.example", "https://b.example/cps"]) == (
+        rows[1]["origid"],
+        rows[1]["cps"],
+    )
+    assert (0, True, False) == (found.exit_code, "Route pstn-1" in found.stdout, "without a trunk" in found.stdout)
+    assert [] == read(listed("--origid", str(UUID(int=2)), "--json"), code=1)["routes"]
+
+
 @pytest.mark.clause("oob-5.5-same")
 def test_the_guide_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the guide to routes tells to configure and to run at both ends gives what it shows, and one path."""
