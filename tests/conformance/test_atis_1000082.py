@@ -1,5 +1,6 @@
 """Signing and verification over HTTP: every case, both spellings, and every error of the interface (ATIS-1000082)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from stir.aio.trust import FixedTrust
 from stir.aio.verification import VerificationService
 from stir.testing import ABSENT, ServiceProvider, World
 from stir.verify import Verifier
-from tests.support.fake_cps import FakeCps
+from tests.support.fake_cps import FakeCps, hang_up, reply
 
 ORIG, DEST = "12155550100", "12155551212"
 ORIGID = "de305d54-75b4-431b-adb2-eb6b9e546014"
@@ -231,6 +232,24 @@ async def test_signing_signs_and_publishes(sbc: Sbc, path: str) -> None:
     assert {f"/passports/{DEST}/{ORIG}": [identity.partition(";")[0]]} == sbc.cps.kept
 
 
+@pytest.mark.clause("oob-5.1-wait")
+async def test_the_answer_comes_after_the_publish(sbc: Sbc) -> None:
+    """The set-up message can wait for the answer: it comes when the CPS has confirmed, and not before."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def confirm_late(_: object, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await may_answer.wait()
+        reply(writer, 201, {})
+
+    sbc.cps.reactions.append(confirm_late)
+    signing = asyncio.create_task(sbc.post(SIGNING, sbc.signing()))
+    await asyncio.wait_for(asked.wait(), 5)
+    assert not signing.done()
+    may_answer.set()
+    assert 200 == (await signing)[0]
+
+
 async def test_verification_without_identity_is_out_of_band(sbc: Sbc) -> None:
     """A request that brings no Identity retrieves what the other end published, and verifies that."""
     await sbc.post(SIGNING, sbc.signing())
@@ -243,15 +262,11 @@ async def test_verification_without_identity_is_out_of_band(sbc: Sbc) -> None:
 async def test_nothing_found_is_an_answer(sbc: Sbc) -> None:
     """Where nothing was published, and where no CPS answers, the status is 200 and the number is not validated."""
     first = await sbc.post(VERIFICATION, sbc.verification())
-    sbc.cps.reactions += [_hang_up] * 20
+    sbc.cps.reactions += [hang_up] * 20
     second = await sbc.post(VERIFICATION, sbc.verification())
 
     assert [(200, NONE)] * 2 == [(status, body["verificationResponse"]["verstat"]) for status, body in (first, second)]
     assert "reasoncode" not in first[1]["verificationResponse"]
-
-
-async def _hang_up(_: object, writer: Any) -> None:
-    writer.close()
 
 
 E1 = [

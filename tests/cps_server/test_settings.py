@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from cps_server.configuration import CONFIG_BYTES, effective, known, load
 from cps_server.settings import Settings, SettingsError
-from stir.aio.addresses import Address
 from stir.errors import StirError
 
 
@@ -254,19 +253,6 @@ def test_settings_cannot_be_changed() -> None:
         settings.freshness = 5
     with pytest.raises(ValidationError):
         settings.store.retention = 5
-
-
-@pytest.mark.parametrize("text", ["127.0.0.1:8080", "[::1]:0", "localhost:65535", "0.0.0.0:1"])
-def test_address_round_trip(text: str) -> None:
-    """An address is printed as it is written."""
-    assert text == str(Address.parse(text))
-
-
-@pytest.mark.parametrize("text", ["", ":80", "host:", "host:٣", "host:-1", " host:80", "[::1:80", "::1]:80"])
-def test_bad_addresses(text: str) -> None:
-    """An address that could be read in two ways is refused."""
-    with pytest.raises(ValueError, match="must be host:port"):
-        Address.parse(text)
 
 
 def test_error_is_one_of_ours() -> None:

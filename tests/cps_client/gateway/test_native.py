@@ -103,6 +103,7 @@ async def test_nothing_found(http: TestClient) -> None:
     assert NOTHING.decisive.detail == body["detail"]
 
 
+@pytest.mark.clause("oob-5.3-time")
 async def test_retrieve_tells_the_call_logic_all(http: TestClient, logic: PretendLogic) -> None:
     """Every field reaches the call logic; a caller who withholds the number is none, and no mistake."""
     said = {**CALL, "call_id": "x", "trunk": "north", "priority": "emergency"}
@@ -141,7 +142,8 @@ async def test_mistakes_name_the_field(http: TestClient, path: str, body: object
 
 
 @pytest.mark.parametrize(
-    ("error", "field"), [(UsageError("no such trunk", field="trunk"), "trunk"), (AttestationError("no such level"), "attest")]
+    ("error", "field"),
+    [(UsageError("no such trunk", field="trunk"), "trunk"), (AttestationError("no such level"), "attest")],
 )
 @pytest.mark.parametrize("path", ["/v1/publish", "/v1/retrieve"])
 async def test_mistakes_that_the_call_logic_finds(
