@@ -54,6 +54,13 @@ def test_a_priority_call_to_an_emergency_service() -> None:
     assert kept(PROVIDER.rph(orig=ORIG, dest="urn:service:sos", auth=["esnet.1"]), call=call)
 
 
+def test_a_priority_that_was_not_vouched_for_is_for_the_verifier_to_judge() -> None:
+    """What a call asks for beside its numbers does not keep a PASSporT out."""
+    call = Call(Party.tn(ORIG), Party.tn(DEST), resource_priority=("ets.0",))
+
+    assert kept(PROVIDER.rph(orig=ORIG, dest=DEST, auth=["wps.0"]), call=call)
+
+
 @given(st.permutations(range(4)), st.sets(st.integers(0, 3)))
 def test_a_chain_holds_as_far_as_it_reaches(order: list[int], missing: set[int]) -> None:
     """Each link is kept as far as those behind it lead to the called number, in whatever order they come."""

@@ -122,6 +122,7 @@ async def test_a_call_without_caller_is_not_looked_up(
             end.headers,
             end.identities,
         )
+        assert (Source.IN_BAND if identities else Source.OOB_V1) == end.verdict.source
         assert end.detail.startswith("the call has no calling number: ")
     assert [] == cps.requests
 
@@ -180,6 +181,30 @@ async def test_only_what_belongs_to_the_call_is_inserted(
 
     assert (provider.identity(other, ppt="msg"), provider.identity(good)) == end.identities
     assert (True, ["E13", "ok"]) == (end.verdict.passed, [one.case.id for one in end.verdict.passports])
+
+
+async def test_no_more_than_a_call_can_have(cps: FakeCps, provider: ServiceProvider, client_of: Opened) -> None:
+    """Many calls between two numbers at once do not make one INVITE endless: the newest go in."""
+    many = [provider.passport(orig=ORIG, dest=DEST) for _ in range(12)]
+    keep(cps, *many)
+
+    end = await terminated(client_of, cps)
+
+    assert identities_of(provider, many[:10]) == end.identities
+    assert (True, 10) == (end.verdict.passed, len(end.verdict.passports))
+
+
+@pytest.mark.clause("passport-9-priority")
+@pytest.mark.parametrize(("asked", "verstat"), [("ets.0", "RPH-Validation-Passed"), ("wps.0", "No-RPH-Validation")])
+async def test_the_priority_of_a_call_is_judged_too(
+    asked: str, verstat: str, cps: FakeCps, provider: ServiceProvider, client_of: Opened
+) -> None:
+    """What the call asks for is compared with what its PASSporT allows; the number stands by itself."""
+    keep(cps, provider.passport(orig=ORIG, dest=DEST), provider.rph(orig=ORIG, dest=DEST, auth=["ets.0"]))
+
+    end = await terminated(client_of, cps, Inbound(ORIG, DEST, resource_priority=(asked,)))
+
+    assert (Verstat.PASSED, verstat) == (end.verdict.verstat, end.verdict.as_dict()["priority"]["verstat"])
 
 
 @pytest.mark.parametrize("case", ["E15", "E16"])
