@@ -69,7 +69,7 @@ class Originated:
     receipt: Receipt | None = None
     """How the publish came out; None where none was wanted."""
     error: StirError | None = None
-    """Why nothing could be signed or published."""
+    """Why something could not be signed or published."""
     behind: bool = False
     """Whether the publish goes on behind this answer: an emergency call does not wait for it."""
 
@@ -229,16 +229,16 @@ class Originator:
         orig, dest, before = numbers.orig.party, numbers.dest.party, numbers.retargeted
         if orig is None or dest is None or not route.policy.signs:
             return
-        signer, at = self._client.signer, self._at(call)
+        at = self._at(call)
         if decision.attest is not None:
             # A call that was sent on was signed, or is now, for the number that the caller chose; div leads on.
             first = before if before is not None and call.ppt is None else dest
             origid = call.origid or self.origid(route)
-            yield signer.shaken(orig, [first], attest=decision.attest, origid=origid, at=at)
+            yield self._client.signer.shaken(orig, [first], attest=decision.attest, origid=origid, at=at)
         if before is not None and (call.ppt == "div" or (call.ppt is None and not _leads_to(dest, carried))):
-            yield signer.div(orig, [dest], div=before, hi=call.hi, at=at)
+            yield self._client.signer.div(orig, [dest], div=before, hi=call.hi, at=at)
         if call.ppt == "rph":
-            yield signer.rph(orig, [dest], auth=call.priority, sph=call.sph, at=at)
+            yield self._client.signer.rph(orig, [dest], auth=call.priority, sph=call.sph, at=at)
 
     async def _publish(self, signed: Originated, orig: str, dest: str, route: Route, until: float) -> Receipt:
         room = limits.PUBLISHED - len(signed.added)

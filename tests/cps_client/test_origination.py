@@ -360,8 +360,10 @@ async def test_a_missing_credential_is_a_value(cps: FakeCps, client_of: Opened, 
     came = (provider.sign(orig=ORIG, dest=DEST),)
     async with client_of(cps.url, private_key=None) as client:
         unsigned, carried = await originated(client), await originated(client, identities=came)
+        passed_on = await originated(client, identities=came, publish=False)
 
     assert ((), "number-on-list", None) == (unsigned.identities, unsigned.rule, unsigned.receipt)
     assert isinstance(unsigned.error, CredentialError)
     assert (came, "carried", False) == (carried.identities, carried.rule, carried.published)
     assert isinstance(carried.receipt.error, CredentialError)
+    assert (came, None) == (passed_on.identities, passed_on.error)
