@@ -60,6 +60,14 @@ async def test_results_can_stand_in_the_contact(serving: Serving) -> None:
     }
 
 
+async def test_a_service_urn_takes_no_header_fields(serving: Serving) -> None:
+    """A Contact that is no SIP URI has the results beside it, not inside, where nobody would look."""
+    async with serving(results="both") as world:
+        answer = await (await world.phone()).ask(request("INVITE", "urn:service:sos"))
+
+    assert ("<urn:service:sos>", [IDENTITY]) == (answer["Contact"], answer.all("Identity"))
+
+
 @pytest.mark.parametrize(("result", "status"), [("passed", 302), ("failed", 608), ("none", 404)])
 async def test_calls_that_are_not_verified_get_the_configured_answer(
     serving: Serving, logic: Logic, result: str, status: int

@@ -242,6 +242,7 @@ async def test_malformed_requests_are_refused(serving: Serving, logic: Logic, te
         (request("INVITE", "sip:1@h", "To: <sip:2@h>"), "malformed"),
         (request(via="SIP/2.0/UDP"), "malformed"),
         (request(via="SIP/2.0/UDP h;branch=a;self=1"), "malformed"),
+        (request(via="SIP/2.0/UDP h;branch=a;BRANCH=b"), "malformed"),
         (request(via="SIP/2.0/UDP h:123456;branch=a"), "malformed"),
         (request(via=", ".join(["SIP/2.0/UDP h;branch=a"] * 71)), "malformed"),
         (request("ACK", cseq="1 INVITE"), None),
