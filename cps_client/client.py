@@ -11,7 +11,7 @@ from typing import Final, Self
 from cps_client import limits
 from cps_client.answer import sift
 from cps_client.errors import CpsError, UsageError
-from cps_client.exchange import Exchange, publish_body
+from cps_client.exchange import Endpoint, Exchange, publish_body
 from cps_client.failover import deadline
 from cps_client.origin import signed
 from cps_client.outcome import Receipt, Retrieval, Termination, not_known
@@ -70,7 +70,8 @@ class CpsClient:
         self._verification = verification
         self._service: Service | None = None
         self._verifies = verifies
-        self._route = Routes.of(settings).default
+        self._routes = Routes.of(settings)
+        self._route = self._routes.default
         self._signer: Signer | None = None
         self._credential: Credential | None = None
         if settings.spc and settings.x5u and settings.private_key:
@@ -298,7 +299,7 @@ class CpsClient:
 
     async def check(self, *, budget: float = core_limits.FETCH_SECONDS * 2) -> Signatory:
         """
-        Find out whether calls would work: the credential against its published certificate, and the CPSs' health.
+        Find out whether calls would work: the credential against its published certificate, and all routes' CPSs.
 
         Returns the own certificate as a verifier sees it, with what is known of its revocation.
 
@@ -316,12 +317,17 @@ class CpsClient:
         except TimeoutError as error:
             raise UnavailableError("the certificate at CPS_CLIENT_X5U could not be read in time") from error
         credential.require_match(found.certificate)
-        for endpoint in require_endpoints(self._route):
+        for endpoint in self._everywhere():
             try:
                 await self._exchange.health(endpoint.base, until=until)
             except CpsError as error:
                 raise CpsError(f"{endpoint.name}: {error.detail}", reason=error.reason, status=error.status) from error
         return found
+
+    def _everywhere(self) -> Sequence[Endpoint]:
+        """Return the CPSs of all routes, each once."""
+        by_url = {endpoint.base: endpoint for route in self._routes.all for endpoint in route.endpoints}
+        return list(by_url.values()) or require_endpoints(self._route)
 
     async def placed(
         self, call: Call, *, until: float, spc: str | None = None, route: Route | None = None

@@ -379,6 +379,19 @@ async def test_check_passes_when_calls_would_work(cps: FakeCps, client_of: Opene
     assert ["/health"] == [asked.path for asked in cps.requests]
 
 
+async def test_check_asks_the_cpss_of_all_trunks(cps: FakeCps, second: FakeCps, client_of: Opened) -> None:
+    """Each CPS is asked once, whichever routes lead to it, and one without a trunk is not needed."""
+    trunks = [{"name": "a", "cps_urls": [second.url, cps.url]}, {"name": "b", "cps_urls": [cps.url]}]
+    async with client_of(trunks=trunks) as client:
+        await client.check()
+        second.reactions = [answering(503)]
+        with pytest.raises(UnavailableError, match="the CPS answered 503"):
+            await client.check()
+
+    assert ["/health"] == [asked.path for asked in cps.requests]
+    assert ["/health"] * 2 == [asked.path for asked in second.requests]
+
+
 async def test_check_finds_what_is_wrong(
     world: World, cps: FakeCps, provider: ServiceProvider, client_of: Opened
 ) -> None:
