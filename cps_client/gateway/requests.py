@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from cps_client.gateway import limits
 from cps_client.gateway.errors import (
@@ -64,11 +64,15 @@ async def read_form(request: web.Request) -> "Fields":
 async def _body(request: web.Request, kind: str) -> bytes:
     if request.content_type != kind:
         raise MediaTypeError(f"the body has to be {kind}; say so in Content-Type")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise MediaTypeError("the body may not be compressed")
     try:
         async with asyncio.timeout(limits.BODY_SECONDS):
             body = await request.read()
     except TimeoutError as error:
         raise SlowBodyError("the body did not arrive in time") from error
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise BodySyntaxError("the body broke off") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLargeError(f"the body may have at most {limits.REQUEST_BYTES} bytes") from error
     if not body:

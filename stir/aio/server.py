@@ -100,6 +100,7 @@ class ManneredRunner(web.AppRunner):
         super().__init__(
             app,
             access_log=None,
+            auto_decompress=False,  # nobody sends compressed bodies, but for harm
             lingering_time=manner.lingering_seconds,
             keepalive_timeout=manner.keepalive_seconds,
             max_line_size=manner.header_line_bytes,

@@ -1,11 +1,15 @@
 """The application as a whole: readiness, logs, defects, and answers to bytes of every kind."""
 
 import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +26,7 @@ from stir.aio.clock import SystemClock
 from stir.aio.credential import CredentialError
 from stir.errors import NumberError, StirError
 from tests.cps_client.gateway.conftest import Opened
+from tests.support.eventually import eventually
 from tests.support.sidecar import PretendLogic, app_of
 
 PATHS = ["/v1/publish", "/v1/retrieve", "/stir/v1/signing", "/v1/verification", "/plain/publish", "/plain/retrieve"]
@@ -139,19 +144,53 @@ async def test_a_slow_body(http: TestClient, monkeypatch: pytest.MonkeyPatch) ->
     await writer.wait_closed()
 
 
-async def test_bytes_that_are_no_request(logic: PretendLogic) -> None:
-    """What is no HTTP is answered 400 in JSON, and the connection ends; so does one that sends nothing for long."""
-    from aiohttp import web
-
+@asynccontextmanager
+async def listening(logic: PretendLogic) -> AsyncIterator[tuple[str, int]]:
+    """Serve as in production, with all bounds, and yield the address."""
     runner = runner_of(app_of(logic), ClientSettings())
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    reader, writer = await asyncio.open_connection(*runner.addresses[0])
-    writer.write(b"\x16\x03\x01\x02\r\n\r\n")
-    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
-    writer.close()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0]
     await runner.cleanup()
+
+
+async def exchanged(address: tuple[str, int], data: bytes) -> bytes:
+    """Send *data* and return the head of the answer and what came with it."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(data)
+    answer = await asyncio.wait_for(reader.readuntil(b"}"), 5)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+HEAD = b"POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+
+
+async def test_a_body_that_breaks_off(logic: PretendLogic) -> None:
+    """A client that goes away in the middle of its body is no defect of ours."""
+    with capture_logs() as logs:
+        async with listening(logic) as address:
+            _, writer = await asyncio.open_connection(*address)
+            writer.write(HEAD % 9 + b"\r\n{")
+            await writer.drain()
+            writer.close()
+            await eventually(lambda: "request_completed" in [log["event"] for log in logs])
+    assert ["malformed-body"] == [log["error"] for log in logs if log["event"] == "request_refused"]
+
+
+@pytest.mark.parametrize("body", [b"hello", gzip.compress(b" " * 1_000_000)])
+async def test_compressed_bodies_are_refused(logic: PretendLogic, body: bytes) -> None:
+    """A body that is compressed, or says so, is 415, and nothing unpacks it."""
+    async with listening(logic) as address:
+        answer = await exchanged(address, HEAD % len(body) + b"Content-Encoding: gzip\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 415")
+
+
+async def test_bytes_that_are_no_request(logic: PretendLogic) -> None:
+    """What is no HTTP is answered 400 in JSON."""
+    async with listening(logic) as address:
+        head, _, body = (await exchanged(address, b"\x16\x03\x01\x02\r\n\r\n")).partition(b"\r\n\r\n")
     assert (b"400", 400) == (head.split(b" ")[1], json.loads(body)["status"])
 
 

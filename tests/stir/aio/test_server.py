@@ -109,3 +109,14 @@ async def test_a_first_request_that_does_not_come() -> None:
     async with served(fine, manner(header_seconds=lambda: 0.05)) as (_, reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nX-Slow: ")
         assert b"" == await asyncio.wait_for(reader.read(), 5)
+
+
+async def test_nothing_is_unpacked() -> None:
+    """A body that says it is compressed is handed on as it came, so that a small one cannot become a large one."""
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    async with served(echo, manner()) as (_, reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")
+        assert b"hello" == (await asyncio.wait_for(reader.readuntil(b"hello"), 5))[-5:]
