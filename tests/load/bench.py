@@ -1,17 +1,16 @@
 """
-The benchmark of the product, in two sections: what the core's operations cost, and what a CPS does a second.
+The benchmark of the product, in two sections: what the core's operations cost, and what requests cost a whole CPS.
 
 Exit 0 if it ran and every answer was the one it must be; how fast it was does not matter to the exit code.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +18,15 @@ from typing import Final
 
 from tests.load.core import TARGETS, bench_core
 from tests.load.meter import Figure
-from tests.load.server import CONNECTIONS, Result, bench_server
+from tests.load.service import baseline, drawn
+from tests.load.service.rig import CONNECTIONS
+from tests.load.service.section import Service, bench_service
+from tests.load.service.section import machine as service_machine
 
 CORE_HEAD: Final = ("core", "CPU µs", "from", "to", "× ECDSA", "from", "to", "elapsed µs")
-SERVER_HEAD: Final = ("server", "requests", "a second", "p50 ms", "p99 ms", "wrong")
 QUICK: Final = {"repeats": 5, "seconds": 0.04}
 THOROUGH: Final = {"repeats": 15, "seconds": 0.1}
-_SECTIONS: Final = ("core", "server")
+_SECTIONS: Final = ("core", "service")
 
 
 def core_rows(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
@@ -37,13 +38,6 @@ def core_rows(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
         spread = (number(value) for value in (one.cpu_us, one.cpu_us_min, one.cpu_us_max))
         ratios = (f"{value:,.2f}" for value in (one.ratio, one.ratio_min, one.ratio_max))
         yield what, *spread, *ratios, number(one.wall_us)
-
-
-def server_rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
-    """Return the cells of the second table."""
-    yield SERVER_HEAD
-    for one in results:
-        yield one.what, f"{one.requests:,}", f"{one.per_second:,.0f}", f"{one.p50_ms}", f"{one.p99_ms}", f"{one.wrong}"
 
 
 def number(value: float) -> str:
@@ -71,6 +65,7 @@ def machine() -> dict[str, str | int | None]:
         "cryptography": version("cryptography"),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        **service_machine(),
     }
 
 
@@ -78,9 +73,12 @@ def arguments_of(line: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="bench", description="The benchmark of the product.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute and a half")
-    parser.add_argument("--only", choices=_SECTIONS, help="one section: core, or server")
+    parser.add_argument("--only", choices=_SECTIONS, help="one section: core, or service")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there too")
+    parser.add_argument("--draw", metavar="FOLDER", type=Path, help="write the service's pictures there")
+    parser.add_argument("--compare", action="store_true", help="show what changed since the checked-in baseline")
+    parser.add_argument("--keep", action="store_true", help="make these figures that baseline")
     return parser.parse_args(line)
 
 
@@ -90,8 +88,9 @@ def main(line: Sequence[str] | None = None) -> int:
     wanted = (arguments.only,) if arguments.only else _SECTIONS
     began = time.monotonic()
     core = bench_core(**(QUICK if arguments.quick else THOROUGH)) if "core" in wanted else []
-    server = asyncio.run(bench_server(500 if arguments.quick else 5_000)) if "server" in wanted else []
-    tables = [list(rows) for rows, held in ((core_rows(core), core), (server_rows(server), server)) if held]
+    service = bench_service(quick=arguments.quick) if "service" in wanted else None
+    tables = [list(core_rows(core))] if core else []
+    tables += service.tables() if service is not None else []
     about = machine()
     print("\n\n".join((markdown if arguments.markdown else plain)(table) for table in tables))
     print(
@@ -99,12 +98,26 @@ def main(line: Sequence[str] | None = None) -> int:
         f"medians and extremes of rounds; {CONNECTIONS} connections; {time.monotonic() - began:.0f} s in all"
     )
     if arguments.json:
-        figures = {"core": list(map(asdict, core)), "server": list(map(asdict, server))}
-        arguments.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
-    wrong = sum(result.wrong for result in server)
-    if wrong:
-        print(f"{wrong} requests were not answered as they must be", file=sys.stderr)
-    return 1 if wrong else 0
+        figures = {"core": list(map(asdict, core)), "service": asdict(service) if service is not None else None}
+        arguments.json.write_text(json.dumps({**about, **figures}, indent=2, ensure_ascii=False) + "\n")
+    return finish(service, arguments, about) if service is not None else 0
+
+
+def finish(service: Service, arguments: argparse.Namespace, about: Mapping[str, object]) -> int:
+    """Draw and compare as is asked for; return 1 if anything was not answered as it must be."""
+    if arguments.draw:
+        drawn.draw(service, arguments.draw)
+    if arguments.compare:
+        then = baseline.load()
+        rows = list(baseline.compared(then, service.ratios))
+        print(f"\n{(markdown if arguments.markdown else plain)(rows)}")
+        for name in baseline.slower(then, service.ratios):
+            print(f"warning: {name}: costs clearly more than it did", file=sys.stderr)
+    if arguments.keep:
+        baseline.save(service.ratios, about)
+    if service.wrong:
+        print(f"{service.wrong} requests were not answered as they must be", file=sys.stderr)
+    return 1 if service.wrong else 0
 
 
 if __name__ == "__main__":

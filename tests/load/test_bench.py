@@ -6,35 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from tests.load import bench, core, meter, server
-from tests.load.server import Result
-
-
-async def test_every_request_of_the_benchmark_is_answered() -> None:
-    """A short run asks a real CPS both kinds of request, and each gets the answer that it must."""
-    results = await server.bench_server(20)
-
-    assert [("publish", 20, 0), ("retrieve", 20, 0)] == [(each.what, each.requests, each.wrong) for each in results]
-    assert all(0 < each.p50_ms <= each.p99_ms for each in results)
-
-
-async def test_wrong_answers_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer of another status counts as wrong, so that a fast refusal is never taken for a fast server."""
-    publish = server.publish
-    monkeypatch.setattr(server, "publish", lambda provider, dest: replace(publish(provider, dest), token="none"))
-
-    results = await server.bench_server(20)
-
-    assert [20, 20] == [each.wrong for each in results]
-
-
-async def test_a_server_that_is_not_there_is_an_error() -> None:
-    """Without a server nothing is measured."""
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await server.measure("publish", "http://127.0.0.1:1", [server.Request("GET", "/health", "", None, 200)])
+from tests.load import bench, core, meter
+from tests.load.service import baseline
+from tests.load.service.costs import Cost, Spread
+from tests.load.service.section import Service
 
 
 def burn(seconds: float) -> meter.Batch:
@@ -80,18 +57,18 @@ def test_the_core_section_measures_every_row(monkeypatch: pytest.MonkeyPatch) ->
 FIGURE = meter.Figure(
     "call verified, warm", 9, 150.04, 149.5, 1234.5, wall_us=9.876, ratio=1.5, ratio_min=1, ratio_max=2
 )
-RESULT = Result("publish", 5_000, 0, 1234.0, 1.5, 9.25)
+SPREAD = Spread(4.25, 4.0, 5.5)
+COST = Cost("publish, memory", 5, 5_000, 0, *[SPREAD] * 8, aim=3.6)
+SERVICE = Service(SPREAD, [COST], [], [], [], [])
 
 
 @pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let both sections return at once."""
-
-    async def bench_server(_: int) -> list[Result]:
-        return [RESULT]
-
+def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let both sections return at once, and let the baseline be this test's own."""
     monkeypatch.setattr(bench, "bench_core", lambda **_: [FIGURE])
-    monkeypatch.setattr(bench, "bench_server", bench_server)
+    monkeypatch.setattr(bench, "bench_service", lambda **_: SERVICE)
+    monkeypatch.setattr(baseline.load, "__defaults__", (tmp_path / "baseline.json",))
+    monkeypatch.setattr(baseline.save, "__defaults__", (tmp_path / "baseline.json",))
 
 
 @pytest.mark.usefixtures("pretended")
@@ -104,7 +81,8 @@ def test_the_tables_are_readable(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["150", "150", "1,234", "1.50", "1.00", "2.00", "9.88"] == second.split()[-7:]
     assert "(aim: 1.60 ×)" in second
     assert len(first) == len(second)
-    assert "publish     5,000     1,234" in said
+    row = next(line for line in said.splitlines() if line.startswith("publish, memory"))
+    assert ["4.25", "4.00", "5.50", "≤", "3.60", "4"] == row.split()[2:8]
 
 
 @pytest.mark.usefixtures("pretended")
@@ -113,30 +91,49 @@ def test_the_tables_can_go_into_a_document(capsys: pytest.CaptureFixture[str]) -
     assert 0 == bench.main(["--markdown"])
 
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert {9, 7} == {row.count("|") for row in rows}
+    assert {9, 13} == {row.count("|") for row in rows}
     assert all(one.count("|") == other.count("|") for one, other in pairwise(rows[:3]))
 
 
 @pytest.mark.usefixtures("pretended")
-@pytest.mark.parametrize(("only", "empty"), [("core", "server"), ("server", "core")])
+@pytest.mark.parametrize(("only", "empty"), [("core", "service"), ("service", "core")])
 def test_one_section_alone(only: str, empty: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--only runs one section, and the file says which machine the figures are of."""
     assert 0 == bench.main(["--quick", "--only", only, "--json", str(tmp_path / "figures")])
 
     written = json.loads((tmp_path / "figures").read_text())
-    assert [] == written[empty]
-    assert 1 == len(written[only])
-    assert {"python", "cryptography", "cores"} <= written.keys()
+    assert not written[empty]
+    assert written[only]
+    assert {"python", "cryptography", "cores", "processor"} <= written.keys()
     assert empty not in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("pretended")
 def test_a_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exit code tells that a request was not answered as it must be."""
+    wrong = replace(SERVICE, costs=[replace(COST, wrong=1)])
+    monkeypatch.setattr(bench, "bench_service", lambda **_: wrong)
 
-    async def bench_server(_: int) -> list[Result]:
-        return [replace(RESULT, wrong=1)]
+    assert 1 == bench.main(["--only", "service"])
 
-    monkeypatch.setattr(bench, "bench_server", bench_server)
 
-    assert 1 == bench.main(["--only", "server"])
+@pytest.mark.usefixtures("pretended")
+def test_a_slower_product_is_a_warning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What costs clearly more than the baseline is told, and is no failure: CI's machines differ."""
+    assert 0 == bench.main(["--only", "service", "--keep"])
+    dear = replace(SERVICE, costs=[replace(COST, ratio=Spread(8.5, 8.0, 9.0))])
+    monkeypatch.setattr(bench, "bench_service", lambda **_: dear)
+
+    assert 0 == bench.main(["--only", "service", "--compare"])
+
+    said = capsys.readouterr()
+    assert "warning: publish, memory" in said.err
+    assert "+100%  SLOWER" in said.out
+
+
+@pytest.mark.usefixtures("pretended")
+def test_pictures_are_drawn(tmp_path: Path) -> None:
+    """--draw writes what was measured as pictures."""
+    assert 0 == bench.main(["--draw", str(tmp_path)])
+
+    assert [tmp_path / "benchmark-cost.svg"] == list(tmp_path.glob("*.svg"))
