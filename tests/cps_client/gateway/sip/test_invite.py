@@ -175,8 +175,9 @@ async def test_date_and_priority_reach_the_call_logic(serving: Serving, logic: L
         phone = await world.phone()
         await phone.ask(request("INVITE", "sip:1@h", *told))
         await phone.ask(request("INVITE", "sip:1@h", "Date: soon", branch="z9hG4bK2"))
+        await phone.ask(request("INVITE", "sip:1@h", "Date: Sun, 22 Nov 2026 01:00:00 -0000", branch="z9hG4bK3"))
 
-    first, second = logic.inbound
+    first, second, third = logic.inbound
     assert (("ets.0",), "psap-callback") == (first.resource_priority, first.priority)
     assert "2026-11-22T01:00:00+00:00" == (first.time and first.time.isoformat())
-    assert second.time is None
+    assert (None, None) == (second.time, third.time)

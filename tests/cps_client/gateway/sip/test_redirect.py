@@ -278,6 +278,10 @@ async def test_strangers_get_no_answer(serving: Serving, logic: Logic) -> None:
             "SIP/2.0/UDP 127.0.0.1:9;rport;branch={branch}",
             "SIP/2.0/UDP 127.0.0.1:9;rport={port};branch={branch};received=127.0.0.1",
         ),
+        (
+            "SIP/2.0/UDP 127.0.0.1:{port};received=2001:db8::1;branch={branch}",
+            "SIP/2.0/UDP 127.0.0.1:{port};branch={branch}",
+        ),
         ("SIP/2.0/UDP sbc_1:{port};branch={branch}", "SIP/2.0/UDP sbc_1:{port};branch={branch};received=127.0.0.1"),
         ("SIP/2.0/UDP 127.0.0.1:{port};branch={branch}", "SIP/2.0/UDP 127.0.0.1:{port};branch={branch}"),
         (
