@@ -130,7 +130,7 @@ def test_mutated_messages_end_in_one_of_three_ways(data: bytes) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(mutated(), min_size=1, max_size=5))
-def test_no_message_raises_out_of_the_server(datas: list[bytes]) -> None:
+def test_no_message_raises_out_of_the_server(messages: list[bytes]) -> None:
     """Whatever comes one after the other, the server takes it, and answers the next ping."""
 
     class Always:
@@ -141,7 +141,7 @@ def test_no_message_raises_out_of_the_server(datas: list[bytes]) -> None:
         sent: list[bytes] = []
         origin = Origin("192.0.2.1", 5060, Listen.parse("udp:127.0.0.1:5060"), lambda data, port: sent.append(data))
         redirector = Redirector(Always(), Counts())
-        for data in datas:
+        for data in messages:
             redirector.receive(data, origin)
         await redirector.close()
         redirector.receive(request("OPTIONS").encode(), origin)

@@ -238,7 +238,7 @@ async def test_malformed_requests_are_refused(serving: Serving, logic: Logic, te
         ("hello", "malformed"),
         ("SIP/2.0 200 OK\r\n\r\n", "response"),
         (request().replace("From", "Form"), "malformed"),
-        (request().replace("Via", "Vai"), "malformed"),
+        (request().replace("Via", "Viaduct"), "malformed"),
         (request("INVITE", "sip:1@h", "To: <sip:2@h>"), "malformed"),
         (request(via="SIP/2.0/UDP"), "malformed"),
         (request(via="SIP/2.0/UDP h;branch=a;self=1"), "malformed"),
