@@ -205,7 +205,7 @@ def _path(invite: Invite) -> str:
 _PASSED: Final = Outcome((201, 200), "TN-Validation-Passed", None, "A", 1)
 _CAUGHT: Final = Outcome((400, 201, 200), "TN-Validation-Failed", 437, None, 1)
 _UNKNOWN: Final = replace(_CAUGHT, verstat="No-TN-Validation")
-_NOTHING: Final = Outcome((404, 404), "No-TN-Validation", None, None, 0)
+_NOTHING: Final = Outcome((404, 404, 404), "No-TN-Validation", None, None, 0)
 
 CALLS: Final = (
     DemoCall("gen. 1, attest A", "published, lost in TDM, retrieved", _PASSED, plain),
@@ -229,11 +229,11 @@ CALLS: Final = (
         failover,
     ),
     DemoCall("kill -9", "CPS killed after its 201, restarted", _PASSED, killed),
-    DemoCall("nothing published", "retrieved twice, nothing is there", _NOTHING, nothing),
+    DemoCall("nothing published", "asked three times, nothing is there", _NOTHING, nothing),
     DemoCall(
         "too late",
         f"retrieved, and again {RETENTION} s later",
-        replace(_NOTHING, statuses=(201, 200, 404, 404)),
+        replace(_NOTHING, statuses=(201, 200, 404, 404, 404)),
         expired,
         waits=True,
     ),
