@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Final
+
+_OFTEN: Final = 2
+"""The most times that a status stands beside itself in a cell."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,9 @@ class Outcome:
 
     @property
     def http(self) -> str:
-        """The statuses as one cell of a table."""
-        return " ".join(str(status or "-") for status in self.statuses)
+        """The statuses as one cell of a table; the same one more than twice is told once, with how often it came."""
+        runs = ((str(status or "-"), len(list(same))) for status, same in groupby(self.statuses))
+        return " ".join(f"{status}×{times}" if times > _OFTEN else " ".join([status] * times) for status, times in runs)
 
     @property
     def result(self) -> str:

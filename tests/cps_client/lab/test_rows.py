@@ -70,5 +70,6 @@ def test_a_report_is_one_json_object() -> None:
 def test_cells_without_a_value_show_a_dash() -> None:
     """What a call does not have shows as a dash."""
     assert ("", "-", "-") == (Outcome().http, Outcome().result, Outcome().sip)
+    assert "201 201 404×3 -" == Outcome((201, 201, 404, 404, 404, None)).http
     assert ("201 200", "TN-Validation-Passed A", "-") == (PASSED.http, PASSED.result, PASSED.sip)
     assert "438" == replace(PASSED, code=438).sip
