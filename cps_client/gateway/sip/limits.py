@@ -65,7 +65,7 @@ MESSAGE_SECONDS: Final = 10.0
 """How long a message on TCP may take from its first byte to its last, so that nobody holds half ones."""
 
 UNSENT_BYTES: Final = 1024 * 1024
-"""Most bytes of answers that a TCP peer may leave unread before its connection is closed."""
+"""Most bytes of answers that wait: a TCP peer that leaves more unread is cut off, and more datagrams are dropped."""
 
 RETRY_AFTER: Final = 1
 """Seconds after which a proxy may come again when there was too much to do."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from cps_client.gateway.sip import limits
 from cps_client.gateway.sip.access import Access
 from cps_client.gateway.sip.counts import Counts
 from cps_client.gateway.sip.redirect import Origin, Redirector
@@ -52,9 +53,16 @@ class UdpListener(asyncio.DatagramProtocol):
         del exc
         self._counts.dropped["unsent",] += 1
 
+    @property
+    def _is_congested(self) -> bool:
+        """Whether the system takes no more datagrams at present: clients ask again for what is dropped."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > limits.UNSENT_BYTES
+
     def _answering(self, addr: tuple[Any, ...]) -> Callable[[bytes, int], None]:
         def send(data: bytes, port: int) -> None:
-            if self._transport is not None and not self._transport.is_closing():
+            if self._transport is None or self._transport.is_closing() or self._is_congested:
+                self._counts.dropped["unsent",] += 1
+            else:
                 self._transport.sendto(data, (addr[0], port, *addr[2:]))
 
         return send

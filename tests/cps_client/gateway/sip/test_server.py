@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from cps_client.gateway.lifecycle import serve
+from cps_client.gateway.sip import limits
 from cps_client.gateway.sip.udp import UdpListener
 from cps_client.settings import load
 from stir.aio.configuration import SettingsError
@@ -101,6 +102,20 @@ async def test_a_defect_of_this_face_is_an_answer(serving: Serving, monkeypatch:
     assert ["sip_call_failed"] == [log["event"] for log in logs]
 
 
+async def test_answers_that_the_system_does_not_take_are_dropped(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Datagrams do not pile up in memory while the network is congested; the client asks again."""
+    async with serving() as world:
+        phone = await world.phone()
+        with monkeypatch.context() as congested:
+            congested.setattr(limits, "UNSENT_BYTES", -1)
+            phone.send(request("OPTIONS"))
+            await eventually(lambda: world.server.counts.dropped["unsent",])
+
+        assert 200 == (await phone.ask(request("OPTIONS"))).status
+
+
 async def test_an_unreachable_peer_is_counted(serving: Serving) -> None:
     """An answer that nobody takes any more harms nothing; sending without a socket neither."""
     async with serving() as world:
@@ -110,5 +125,5 @@ async def test_an_unreachable_peer_is_counted(serving: Serving) -> None:
         protocol.error_received(ConnectionRefusedError())
         protocol._answering(("127.0.0.1", 5060))(b"", 5060)
 
-        assert {("unsent",): 1} == counts.dropped
+        assert {("unsent",): 2} == counts.dropped
         assert 200 == (await phone.ask(request("OPTIONS"))).status
