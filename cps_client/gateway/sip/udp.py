@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from cps_client.gateway.sip import limits
 from cps_client.gateway.sip.access import Access
@@ -12,6 +12,22 @@ from cps_client.gateway.sip.settings import Listen
 
 _KEEPALIVE: Final = frozenset(b"\r\n\0 ")
 """Bytes of datagrams that only keep a path open."""
+
+
+class Datagrams(Protocol):
+    """What asyncio's transports of datagrams can do, and uvloop's, which are not derived from them."""
+
+    def sendto(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Send one datagram, or keep it until the system takes it."""
+        ...
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes are kept."""
+        ...
+
+    def is_closing(self) -> bool:
+        """Return whether it is closed."""
+        ...
 
 
 class UdpListener(asyncio.DatagramProtocol):
@@ -31,11 +47,11 @@ class UdpListener(asyncio.DatagramProtocol):
         self._redirector = redirector
         self._counts = counts
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.DatagramTransport | None = None
+        self._transport: Datagrams | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember with what to answer."""
-        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's are not derived from asyncio's
+        self._transport = cast("Datagrams", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take one message."""
