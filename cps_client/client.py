@@ -10,9 +10,9 @@ from typing import Final, Self
 
 from cps_client import limits
 from cps_client.answer import sift
+from cps_client.deadline import asking_ends, deadline
 from cps_client.errors import CpsError, UsageError
 from cps_client.exchange import Endpoint, Exchange, publish_body
-from cps_client.failover import deadline
 from cps_client.origin import signed
 from cps_client.outcome import Receipt, Retrieval, Termination, not_known
 from cps_client.placement import Placement, require_endpoints, source_of
@@ -138,6 +138,17 @@ class CpsClient:
     def trust(self) -> TrustStatus | None:
         """How the trust material is doing; None while closed, and where another looks after it."""
         return self._service.trust.status if self._service else None
+
+    async def reload(self) -> None:
+        """
+        Read the roots, the lists and the CAs of the certificate repositories anew.
+
+        Raises:
+            StirError: Something cannot be read; what was in force stays.
+        """
+        if self._service is not None:
+            await self._service.reload_tls()
+            await self._service.trust.reload()
 
     @property
     def tally(self) -> Tally:
@@ -273,7 +284,7 @@ class CpsClient:
         """
         until = deadline(self._settings.retrieve_budget if budget is None else budget)
         call, source = _call(orig, dest), source_of(route or self._route)
-        retrieval = await self.placed(call, spc=spc, until=until, route=route)
+        retrieval = await self.placed(call, spc=spc, until=asking_ends(until), route=route)
         if retrieval.error is not None:
             return Termination(not_known(retrieval.error, source), (), retrieval)
         passports = retrieval.passports[: core_limits.IDENTITIES]

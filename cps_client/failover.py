@@ -31,11 +31,6 @@ class Reply(Protocol):
 R = TypeVar("R", bound=Reply)
 
 
-def deadline(budget: float) -> float:
-    """Return the instant of the event loop's clock at which work ends, so that the answer is there within *budget*."""
-    return asyncio.get_running_loop().time() + budget - min(limits.ANSWER_SECONDS, budget / 10)
-
-
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     endpoint: Endpoint

@@ -32,6 +32,9 @@ ROUND_TRIP: Final = 0.03
 ANSWER_SECONDS: Final = 0.02
 """What is kept of a budget, in seconds, for the way of the answer to whoever gave the budget."""
 
+VERIFY_SECONDS: Final = 0.02
+"""What is kept of a retrieve's time, in seconds, for the verification, whose certificates are mostly there already."""
+
 IN_FLIGHT: Final = 256
 """Most requests under way at one CPS; what goes beyond fails open at once. 500 calls a second at 0.5 s each fill it."""
 

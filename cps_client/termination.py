@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 
 from cps_client.client import CpsClient
-from cps_client.failover import deadline
+from cps_client.deadline import asking_ends, deadline
 from cps_client.numberplan import Normalised, NumberPlan
 from cps_client.outcome import Retrieval, not_known
 from cps_client.placement import source_of
@@ -147,7 +147,7 @@ class Terminator:
     async def _retrieved(self, call: Call, route: Route, until: float) -> Terminated:
         source = source_of(route)
         try:
-            retrieval = await self._client.placed(call, route=route, until=until)
+            retrieval = await self._client.placed(call, route=route, until=asking_ends(until))
         except StirError as error:  # a credential that is missing, say: no reason to stop a call
             retrieval = Retrieval(error=error)
         if retrieval.error is not None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cps_client.breaker import State
 from cps_client.errors import CpsError, CpsRefusedError
 from cps_client.exchange import Endpoint
-from cps_client.failover import Asked, deadline
+from cps_client.failover import Asked
 from cps_client.limits import BREAKER_FAILURES, BREAKER_REST
 from cps_client.tally import Counts
 from cps_client.watch import Watch
@@ -331,17 +331,6 @@ def _unwatched(stage: Scene) -> Callable[[Endpoint, float], Coroutine[Any, Any, 
         return Reply(200, endpoint.audience)
 
     return ask
-
-
-@pytest.mark.clause("oob-6-budget")
-@pytest.mark.parametrize(("budget", "seconds"), [(1.0, 0.98), (0.5, 0.48), (0.1, 0.09), (0.0, 0.0)])
-def test_work_ends_before_the_budget_does(budget: float, seconds: float) -> None:
-    """The answer takes its way inside the budget, too."""
-
-    async def story() -> float:
-        return round(deadline(budget), 6)
-
-    assert seconds == run(story())
 
 
 def test_no_time_at_all() -> None:
