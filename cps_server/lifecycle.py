@@ -1,11 +1,9 @@
 """Starting and stopping: everything that can be found wrong is found before the first request."""
 
-import asyncio
-import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 import structlog
 
@@ -18,6 +16,7 @@ from cps_server.repository import Repository, RepositoryError
 from cps_server.serving import listening, serving
 from cps_server.settings import Settings
 from stir.aio.configuration import SettingsError
+from stir.aio.lifetime import managed, until_signal
 from stir.aio.listeners import listeners, named
 from stir.aio.logs import Lines
 from stir.aio.notify import Notifier
@@ -90,15 +89,6 @@ async def serve(settings: Settings, *, lines: Lines | None = None) -> None:
     log.info("cps_stopped")
 
 
-def until_signal() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    return stopped
-
-
 @asynccontextmanager
 async def administered(settings: Settings, node: Node) -> AsyncIterator[None]:
     """
@@ -131,34 +121,6 @@ def _admin_listeners(settings: Settings) -> Iterator[tuple[socket.socket, ...]]:
             log.error("admin_unavailable", detail=error.detail, remedy="set CPS_ADMIN_LISTEN to an address of its own")
             sockets = ()
         yield sockets
-
-
-@asynccontextmanager
-async def managed(notifier: Notifier, reload: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-    """Tell the service manager how it goes, and *reload* at SIGHUP."""
-    loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[None]] = set()
-
-    async def reload_once() -> None:
-        notifier.reloading()
-        await reload()
-        notifier.ready()
-
-    def hung_up() -> None:
-        task = asyncio.create_task(reload_once(), name="reload")
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, hung_up)
-    watchdog = asyncio.create_task(notifier.keep_watchdog(), name="watchdog")
-    notifier.ready()
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
-        watchdog.cancel()
-        with suppress(asyncio.CancelledError):
-            await watchdog
 
 
 def announce(settings: Settings, *, listen: list[str]) -> None:

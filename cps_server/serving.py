@@ -19,7 +19,7 @@ from cps_server.health import OK, Health
 from cps_server.keys import health as health_key
 from cps_server.metrics import Metrics
 from cps_server.partners import PartnerFileError, Partners
-from cps_server.reload import LiveSettings, Reloader
+from cps_server.reload import LiveSettings
 from cps_server.repository import Repository, RepositoryError
 from cps_server.settings import Settings
 from cps_server.store import SealedStore, open_store
@@ -28,6 +28,7 @@ from stir.aio.clock import Clock, SystemClock
 from stir.aio.configuration import SettingsError
 from stir.aio.logs import Lines
 from stir.aio.refresh import ListStatus
+from stir.aio.reload import Reloader
 from stir.aio.service import open_service
 from stir.errors import StoreError
 

@@ -12,16 +12,18 @@ from prometheus_client.metrics_core import Metric
 from cps_server import limits
 from cps_server.admin.node import Readiness
 from cps_server.health import OK
-from cps_server.lifecycle import administered, announce, check, managed, until_signal
+from cps_server.lifecycle import administered, announce, check
 from cps_server.metrics import Metrics, Reading
 from cps_server.readings import of_process
-from cps_server.reload import LiveSettings, Reloader
+from cps_server.reload import LiveSettings
 from cps_server.settings import Settings
 from cps_server.slot import Slot, WorkersFailedError
 from stir.aio.configuration import SettingsError
+from stir.aio.lifetime import managed, until_signal
 from stir.aio.listeners import listeners, named
 from stir.aio.logs import Lines
 from stir.aio.notify import Notifier
+from stir.aio.reload import Reloader
 
 log = structlog.get_logger()
 

@@ -12,11 +12,11 @@ import structlog
 from prometheus_client.metrics_core import Metric
 
 from cps_server.channel import Channel
-from cps_server.lifecycle import until_signal
 from cps_server.serving import Serving, serving
 from cps_server.settings import Settings
 from stir.aio import logs
 from stir.aio.configuration import SettingsError
+from stir.aio.lifetime import until_signal
 
 REFUSED: Final = 78
 """Exit code of a worker that cannot serve with these settings; it has told its supervisor why."""

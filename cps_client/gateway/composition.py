@@ -1,7 +1,7 @@
 """The call logic that runs behind the sidecar's faces, put together from the settings."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ class Logic:
     terminates: Terminates
     readiness: Readiness
     readings: CpsReadings
+    reload: Callable[[], Awaitable[None]]
+    """Reads trust anew; StirError if that cannot be."""
 
 
 @asynccontextmanager
@@ -38,4 +40,4 @@ async def open_logic(settings: ClientSettings) -> AsyncIterator[Logic]:
     async with CpsClient(settings, tally=counts) as client, Originator.of(client, routes) as originator:
         readiness = Readiness(lambda: client.trust.anchors if client.trust else None)
         readings = CpsReadings(counts, client.watch, asyncio.get_running_loop().time)
-        yield Logic(originator, Terminator.of(client, routes), readiness, readings)
+        yield Logic(originator, Terminator.of(client, routes), readiness, readings, client.reload)

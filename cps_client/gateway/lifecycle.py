@@ -1,9 +1,7 @@
 """Starting and stopping: what can be found wrong is found before the first call, and calls in flight are finished."""
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack
 
 import structlog
 from aiohttp import web
@@ -15,10 +13,11 @@ from cps_client.gateway.guard import Guard
 from cps_client.gateway.sip.server import serve_sip
 from cps_client.routes import Routes
 from cps_client.settings import ClientSettings, load
-from stir.aio.configuration import SettingsError
+from stir.aio.lifetime import managed, until_signal
 from stir.aio.listeners import listeners, named
 from stir.aio.logs import Lines
 from stir.aio.notify import Notifier
+from stir.aio.reload import Reloader
 
 log = structlog.get_logger()
 
@@ -43,7 +42,7 @@ async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None
     gateway = settings.gateway
     guard = Guard.of(gateway)
     notifier = Notifier.from_environment()
-    stopped = _until_signal()
+    stopped = until_signal()
     async with AsyncExitStack() as stack:
         sockets = stack.enter_context(listeners("CPS_CLIENT_GATEWAY__LISTEN", gateway.address))
         logic = await stack.enter_async_context(open_logic(settings))
@@ -62,7 +61,10 @@ async def serve(settings: ClientSettings, *, lines: Lines | None = None) -> None
         sip = await stack.enter_async_context(serve_sip(gateway.sip, app[keys.calls], Routes.of(settings)))
         for collector in (sip.counts, logic.readings):
             app[keys.metrics].registry.register(collector)
-        await stack.enter_async_context(_managed(notifier, lambda: _reload(settings, guard, lines)))
+        reloader = Reloader()
+        reloader.add("settings", _LiveSettings(settings, guard, lines).reload)
+        reloader.add("trust", logic.reload)
+        await stack.enter_async_context(managed(notifier, reloader.reload))
         _announce(settings, named(sockets))
         await stopped.wait()
         log.info("gateway_stopping", drain=gateway.drain)
@@ -90,44 +92,22 @@ def _announce(settings: ClientSettings, listen: list[str]) -> None:
             log.warning(event, consequence=consequence, remedy=f"set {setting}")
 
 
-def _until_signal() -> asyncio.Event:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    return stopped
+class _LiveSettings:
+    """Of the settings, those that can change while the sidecar runs."""
 
+    def __init__(self, settings: ClientSettings, guard: Guard, lines: Lines | None) -> None:
+        self._config = settings.config
+        self._guard = guard
+        self._lines = lines
 
-@asynccontextmanager
-async def _managed(notifier: Notifier, reload: Callable[[], None]) -> AsyncIterator[None]:
-    """Tell the service manager how it goes, and *reload* at SIGHUP."""
-    loop = asyncio.get_running_loop()
+    async def reload(self) -> None:
+        """
+        Take the token and the level of the log anew.
 
-    def hung_up() -> None:
-        notifier.reloading()
-        reload()
-        notifier.ready()
-
-    loop.add_signal_handler(signal.SIGHUP, hung_up)
-    watchdog = asyncio.create_task(notifier.keep_watchdog(), name="watchdog")
-    notifier.ready()
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
-        watchdog.cancel()
-        with suppress(asyncio.CancelledError):
-            await watchdog
-
-
-def _reload(settings: ClientSettings, guard: Guard, lines: Lines | None) -> None:
-    """Take the token and the level of the log anew; what cannot be used stays as it was, and is told."""
-    try:
-        fresh = load(settings.config)
-        guard.reload(fresh.gateway)
-    except SettingsError as error:
-        log.error("reload_failed", error=error.code, detail=error.detail, kept="what was in force")
-        return
-    if lines is not None:
-        lines.set_level(fresh.gateway.log_level)
-    log.info("reloaded", parts=["token", "log_level"])
+        Raises:
+            SettingsError: They cannot be used; nothing changes.
+        """
+        fresh = await asyncio.to_thread(load, self._config)
+        self._guard.reload(fresh.gateway)
+        if self._lines is not None:
+            self._lines.set_level(fresh.gateway.log_level)

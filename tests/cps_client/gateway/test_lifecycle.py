@@ -86,7 +86,7 @@ async def test_nothing_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_service_manager_is_told(manager: socket.socket, tmp_path: Path) -> None:
-    """It hears ready, reloading and ready again, and stopping; a reload takes the token and the level of the log."""
+    """It hears ready, reloading and ready again, and stopping; a reload takes token, log level and trust."""
     config, token = tmp_path / "client.toml", tmp_path / "token"
     _write(token, b"a-token-that-is-long-enough")
     _write(config, b'[gateway]\nlog_level = "info"\n')
@@ -107,7 +107,9 @@ async def test_the_service_manager_is_told(manager: socket.socket, tmp_path: Pat
         os.kill(os.getpid(), signal.SIGHUP)
         assert ["RELOADING=1", "READY=1"] == [await told(), await told()]
     assert "STOPPING=1" == await told()
-    assert ["reloaded", "reload_failed"] == [log["event"] for log in logs if log["event"].startswith("reload")]
+    reloads = [log for log in logs if log["event"].startswith("reload")]
+    assert ["reloaded", "reload_failed", "reloaded"] == [log["event"] for log in reloads]
+    assert [["settings", "trust"], ["trust"]] == [log["parts"] for log in reloads if "parts" in log]
 
 
 @pytest.mark.parametrize(
