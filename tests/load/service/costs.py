@@ -176,13 +176,14 @@ class Costs:
         published = server.maker.publishes(case.kind, requests)
         publishes = [each.data for each in published]
         run = await self._run(server, lambda load: load.closed(publishes, HTTPStatus.CREATED))
-        self._keep(f"publish, {case.what}", run, case.aims[0])
+        self.keep(f"publish, {case.what}", run, case.aims[0])
         if case.retrieves:
             retrieves = server.maker.retrieves(case.kind, published)
             run = await self._run(server, lambda load: load.closed(retrieves, HTTPStatus.OK), publishes=0)
-            self._keep(f"retrieve, {case.what}", run, case.aims[1])
+            self.keep(f"retrieve, {case.what}", run, case.aims[1])
 
-    def _keep(self, what: str, run: Run, aim: float | None) -> None:
+    def keep(self, what: str, run: Run, aim: float | None) -> None:
+        """Add a run to a row."""
         self._aims[what] = aim
         self.runs.setdefault(what, []).append(run)
 

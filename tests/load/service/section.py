@@ -1,7 +1,6 @@
 """The whole service's section of the benchmark: what is started, what is asked of it, and the tables."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Final
 
 import uvloop
 
-from tests.load.service import cores, growth
+from tests.load.service import cores, growth, terminating
 from tests.load.service.costs import Case, Cost, Costs, Run, Spread, Yardstick
 from tests.load.service.growth import Memory, Sizes
 from tests.load.service.latency import LOADS, Latency, latencies
@@ -141,6 +140,9 @@ async def measured(extent: Extent) -> Service:
         note(began, "servers started")
         costs = Costs(yardstick, rig.servers)
         await costs.measure(cases, rounds=extent.rounds, requests=extent.requests, seconds=extent.seconds)
+        await terminating.measure(
+            rig, costs, yardstick, rig.servers["memory"], rounds=extent.rounds, requests=extent.requests
+        )
         note(began, "costs measured")
         asked = [rig.servers[name] for name in (("memory", "SQLite", "Valkey") if extent.all_cases else ("memory",))]
         latency = await latencies(asked, loads=extent.loads, rounds=extent.rounds, seconds=extent.load_seconds)
@@ -211,4 +213,4 @@ def machine() -> dict[str, str | int]:
     """Return what is worth knowing about this machine beside its Python."""
     with open("/proc/cpuinfo") as lines:  # noqa: PTH123 - one line is read
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return {"processor": model, "cores used": len(cores.ALL), "kernel": os.uname().release}
+    return {"processor": model, "cores used": len(cores.ALL)}

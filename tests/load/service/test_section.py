@@ -7,7 +7,7 @@ from http import HTTPStatus
 import pytest
 import uvloop
 
-from tests.load.service import growth, section
+from tests.load.service import growth, section, terminating
 from tests.load.service.client import connected
 from tests.load.service.costs import Case, Costs, Run, Shot, Spread, Yardstick
 from tests.load.service.latency import Latency, instants
@@ -40,7 +40,7 @@ def test_every_row_is_asked_and_answered(service: Service) -> None:
     assert {2} == {row.runs for row in (*service.costs, *service.latency)}
     assert {12} == {row.requests for row in service.costs}
     assert all(row.cpu_us.least > 0 and row.per_second.least > 0 for row in service.costs)
-    assert {"publish, memory", "retrieve, SQLite", "publish, Valkey"} <= service.ratios.keys()
+    assert {"publish, memory", "retrieve, SQLite", "publish, Valkey", terminating.WHAT} <= service.ratios.keys()
 
 
 def test_the_floor_is_below_the_product(service: Service) -> None:
