@@ -12,9 +12,7 @@ from tests.load.simulation.scenarios import LOADS, MESHES, SETTLE, name_of
 
 HOURS: Final = Axis("hour of the day", range(0, 25, 3))
 MILLISECONDS: Final = Axis("p99, ms", (20, 50, 100, 200, 500, 1_000), log=True)
-PER_SECOND: Final = Axis(
-    "a second", [10.0**n for n in range(3, 8)], ("1,000", "10,000", "100,000", "1 M", "10 M"), log=True
-)
+PER_SECOND: Final = Axis("a second", [10.0**n for n in range(3, 8)], ("1 k", "10 k", "100 k", "1 M", "10 M"), log=True)
 SIGNS: Final = {name_of(members): sign for sign, members in enumerate(SERVICES)}
 PER_CENT: Final = Axis("% of calls", range(0, 101, 25))
 
