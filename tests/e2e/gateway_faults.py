@@ -1,7 +1,7 @@
 """
 The gateway's view of failure: one fault after the other, and what the sidecar told the gateway meanwhile, and when.
 
-``python -m tests.e2e.gateway_faults`` prints the table of docs/explanation/gateway-failures.md.
+``scripts/faults`` prints the table of docs/explanation/gateway-failures.md.
 """
 
 import argparse
