@@ -149,7 +149,7 @@ async def test_a_defect_lets_calls_go_on(serving: Serving, logic: Logic, result:
     """A defect of the call logic is counted, and stops no call, whatever the policy for calls that are unverified."""
     logic.error = RuntimeError("a defect")
     fields = [CARRIED] if result == "identity" else []
-    async with serving(unverified_answer=404) as world:
+    async with serving(unverified_answer=404, overload_answer=503) as world:
         answer = await (await world.phone()).ask(request("INVITE", "sip:+12155551212@h", *fields))
 
         assert {("gateway-failed",): 1} == world.server.counts.fail_open
