@@ -24,6 +24,7 @@ from tests.support.interconnection import (
     FAILED,
     PASSED,
     PATIENT,
+    SIP_WORKERS,
     Call,
     Expected,
     Network,
@@ -73,12 +74,16 @@ def signed(net: Network, call: Call, **more: str) -> tuple[str, str]:
     return net.home.sign(orig=call.orig, dest=call.dest, origid=origid, **more), origid
 
 
-async def test_a_signed_call_arrives_signed_and_verified(net: Network) -> None:
-    """What a TDM trunk cannot carry arrives nevertheless: the very Identity header, and the verdict on it."""
+async def place_a_good_call(net: Network) -> None:
+    """Place a call that has to arrive with its Identity header, and verified."""
     call = Call.new()
     identity, origid = signed(net, call)
-
     await net.place(call, f"Identity: {identity}", expected=Expected([identity], PASSED, attest="A", origid=origid))
+
+
+async def test_a_signed_call_arrives_signed_and_verified(net: Network) -> None:
+    """What a TDM trunk cannot carry arrives nevertheless: the very Identity header, and the verdict on it."""
+    await place_a_good_call(net)
 
 
 async def test_a_trunk_carries_two_numbers_and_nothing_else(net: Network) -> None:
@@ -248,13 +253,14 @@ async def test_retransmissions_do_not_publish_again(net: Network) -> None:
     published, before = net.sidecars[0].asked("/v1/publish"), len(net.trunk.crossed)
     net.trunk.lost.add(call.dest)
     net.valve.set(0.2)
-    for _ in range(3):
-        net.kamailios[0].invite(call.orig, call.dest, f"Identity: {identity}")
+    assert await net.kamailios[0].tries(call.orig, call.dest, f"Identity: {identity}", times=3)
     await net.trunk.has(before + 1)
     net.valve.set(0)
 
-    assert 1 == net.sidecars[0].asked("/v1/publish") - published
-    assert before + 1 == len(net.trunk.crossed)
+    await place_a_good_call(net)  # when it has arrived, all that came before it has been dealt with
+
+    assert 2 == net.sidecars[0].asked("/v1/publish") - published
+    assert before + 2 == len(net.trunk.crossed)
 
 
 async def test_an_emergency_call_does_not_wait(net: Network) -> None:
@@ -275,9 +281,7 @@ async def test_a_caller_who_gives_up_meanwhile_is_let_go(net: Network, side: int
     net.valve.set(0)
     crossed = len(net.trunk.crossed)
 
-    call = Call.new()
-    identity, origid = signed(net, call)
-    await net.place(call, f"Identity: {identity}", expected=Expected([identity], PASSED, attest="A", origid=origid))
+    await place_a_good_call(net)
     assert crossed + 1 == len(net.trunk.crossed)
 
 
@@ -318,6 +322,20 @@ async def test_a_call_arrives_though_the_sidecar_hangs(net: Network, tmp_path: P
         await own.stop()
 
 
+async def test_calls_that_wait_hold_up_nobody(net: Network) -> None:
+    """While the sidecar lets more calls wait than Kamailio has SIP workers, the next one is taken nevertheless."""
+    calls = [Call.new() for _ in range(2 * SIP_WORKERS)]
+    net.trunk.lost |= {call.dest for call in calls}
+    crossed = len(net.trunk.crossed)
+    net.sidecars[0].signal(signal.SIGSTOP)
+    try:
+        assert [True] * len(calls) == [await net.kamailios[0].tries(call.orig, call.dest) for call in calls]
+    finally:
+        net.sidecars[0].signal(signal.SIGCONT)
+
+    await net.trunk.has(crossed + len(calls))
+
+
 async def test_a_call_arrives_though_the_cps_is_down(impatient: Network) -> None:
     """Without a CPS the call arrives, only nothing is known of its caller."""
     call = Call.new()
@@ -328,7 +346,7 @@ async def test_a_call_arrives_though_the_cps_is_down(impatient: Network) -> None
 
 
 async def test_calls_arrive_though_the_cps_is_slow(impatient: Network) -> None:
-    """A CPS that takes 2 s costs each of many calls the budgets and no more, and none of them holds up another."""
+    """Calls whose CPS takes 2 s arrive, many at once, without what would have come too late."""
     call = Call.new()
     identity, _ = signed(impatient, call)
     impatient.valve.set(2)

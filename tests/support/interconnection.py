@@ -20,6 +20,9 @@ PATIENT: Final = {"CPS_CLIENT_PUBLISH_BUDGET": "20", "CPS_CLIENT_RETRIEVE_BUDGET
 """Budgets for tests of anything but budgets: a busy machine may take its time."""
 DEFAULT: Final = {"CPS_CLIENT_PUBLISH_BUDGET": "1", "CPS_CLIENT_RETRIEVE_BUDGET": "0.5"}
 
+SIP_WORKERS: Final = 2
+"""How many of a Kamailio's processes take messages."""
+
 _numbers = count(1)
 _calls = count(1)
 
@@ -158,7 +161,7 @@ def kamailio(
     folder.mkdir()
     asks = {"http://127.0.0.1:8090": sidecar.url, '"connection_timeout", 2)': f'"connection_timeout", {wait})'}
     (folder / "oob.cfg").write_text(adapted("oob.cfg", asks))
-    small = {"OOB_WORKERS 32": "OOB_WORKERS 12", "children=4": "children=2"}
+    small = {"OOB_WORKERS 32": "OOB_WORKERS 12", "children=4": f"children={SIP_WORKERS}"}
     listen = {"udp:127.0.0.1:5060": f"udp:{ADDRESS}:{port}", "udp:127.0.0.1:5070": f"udp:{ADDRESS}:{port}"}
     name = f"kamailio-{role}.cfg"
     own = {theirs: ours for theirs, ours in listen.items() if theirs in (SHIPPED / name).read_text()}

@@ -175,37 +175,46 @@ class Kamailio(Program):
 
     async def is_ready(self) -> bool:
         """Return whether it answers."""
+        return await self._answers("200", "OPTIONS", "ping", "ping", "ping", 0.5)
+
+    async def tries(self, orig: str, dest: str, *fields: str, times: int = 1) -> bool:
+        """Send it an INVITE, as often as told, and return whether 100 comes; nobody hears what follows."""
+        return await self._answers("100", "INVITE", orig, dest, f"call-{orig}", 10, *fields, times=times)
+
+    async def _answers(
+        self,
+        status: str,
+        method: str,
+        orig: str,
+        dest: str,
+        call_id: str,
+        seconds: float,
+        *fields: str,
+        times: int = 1,
+    ) -> bool:
+        head = (
+            f"{method} sip:{dest}@{ADDRESS}:{self.port} SIP/2.0",
+            f"Via: SIP/2.0/UDP {ADDRESS}:9;rport;branch=z9hG4bK{call_id}",
+            f"From: <sip:{orig}@{ADDRESS}>;tag=1",
+            f"To: <sip:{dest}@{ADDRESS}>",
+            f"Call-ID: {call_id}",
+            f"CSeq: 1 {method}",
+            f"Contact: <sip:{ADDRESS}:9>",
+            "Max-Forwards: 70",
+            *fields,
+            "Content-Length: 0",
+        )
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)  # noqa: FBT003 - the socket module gives it no name
             sock.bind((ADDRESS, 0))
-            await loop.sock_sendto(sock, _options(port_of(sock), self.port), (ADDRESS, self.port))
+            for _ in range(times):
+                await loop.sock_sendto(sock, "\r\n".join([*head, "", ""]).encode(), (ADDRESS, self.port))
             try:
-                async with asyncio.timeout(0.5):
-                    return (await loop.sock_recv(sock, 65_535)).startswith(b"SIP/2.0 200")
+                async with asyncio.timeout(seconds):
+                    return (await loop.sock_recv(sock, 65_535)).startswith(f"SIP/2.0 {status}".encode())
             except (TimeoutError, ConnectionError):
                 return False
-
-    def invite(self, orig: str, dest: str, *fields: str) -> None:
-        """Send it an INVITE, the same one each time, and wait for no answer."""
-        more = "".join(f"{one}\r\n" for one in fields)
-        text = (
-            f"INVITE sip:{dest}@{ADDRESS}:{self.port} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP {ADDRESS}:9;branch=z9hG4bK{orig}\r\n"
-            f"From: <sip:{orig}@{ADDRESS}>;tag=1\r\nTo: <sip:{dest}@{ADDRESS}>\r\nCall-ID: {orig}\r\n"
-            f"CSeq: 1 INVITE\r\nContact: <sip:{ADDRESS}:9>\r\nMax-Forwards: 70\r\n{more}Content-Length: 0\r\n\r\n"
-        )
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.sendto(text.encode(), (ADDRESS, self.port))
-
-
-def _options(own: int, port: int) -> bytes:
-    return (
-        f"OPTIONS sip:ping@{ADDRESS}:{port} SIP/2.0\r\n"
-        f"Via: SIP/2.0/UDP {ADDRESS}:{own};branch=z9hG4bKping{own}\r\n"
-        f"From: <sip:ping@{ADDRESS}>;tag=1\r\nTo: <sip:ping@{ADDRESS}>\r\n"
-        f"Call-ID: ping-{own}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-    ).encode()
 
 
 class Sipp(Program):
