@@ -8,6 +8,7 @@ import pytest
 
 from cps_client.breaker import State
 from cps_client.errors import CpsError, CpsRefusedError
+from cps_client.limits import BREAKER_FAILURES
 from stir.testing import ServiceProvider, TlsAuthority
 from stir.verdict import Verstat
 from tests.cps_client.conftest import DEST, ORIG, Opened
@@ -265,6 +266,22 @@ async def test_endless_body_is_cut(provider: ServiceProvider, client_of: Opened,
         soon = sent
         await asyncio.sleep(0.3)
         assert soon == sent < 16_000_000
+
+
+@pytest.mark.clause("cps-12-2-alternate")
+async def test_a_cps_that_hangs_is_soon_left_alone(
+    cps: FakeCps, second: FakeCps, provider: ServiceProvider, client_of: Opened
+) -> None:
+    """However many calls follow, only the first few ask it, and all find what the other one has."""
+    path = f"/passports/{DEST}/{ORIG}"
+    second.kept[path], second.tokens[path] = [provider.passport(orig=ORIG, dest=DEST)], []
+    cps.reactions = [hang] * 100
+
+    async with client_of(cps.url, second.url, retrieve_budget=5, hedge_after=0.03) as client:
+        found = [await client.retrieve(orig=ORIG, dest=DEST) for _ in range(BREAKER_FAILURES * 3)]
+
+    assert all(one.found for one in found)
+    assert BREAKER_FAILURES == len(cps.requests)
 
 
 async def test_no_time_at_all(cps: FakeCps, client_of: Opened) -> None:
