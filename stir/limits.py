@@ -42,9 +42,6 @@ TOKEN_LIFETIME: Final = timedelta(seconds=60)
 FRESHNESS: Final = timedelta(seconds=60)
 """How far iat may lie from now, either way (RFC 8224, section 6.2)."""
 
-KEYS: Final = 4_096
-"""Most public keys kept ready for verification; each takes some 2 kB."""
-
 CHAIN_BYTES: Final = 65_536
 """Largest certificate chain file accepted, in bytes; real ones are 2 to 6 kB."""
 
@@ -169,7 +166,7 @@ CALLER_DATA_FETCHES: Final = 8
 """Most icons and jCards fetched for one PASSporT."""
 
 HEADERS: Final = 2_048
-"""Most PASSporT headers, and as many tails of Identity header fields, whose reading is remembered."""
+"""Most headers of PASSporTs and of tokens, and as many tails of Identity header fields, whose reading is remembered."""
 
 HEADER_BYTES: Final = 512
 """Longest of these that are remembered, in bytes; real ones are under 200."""
