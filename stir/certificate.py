@@ -243,6 +243,13 @@ class Chain:
     referenced: tuple[tuple[str, TNAuthList], ...] = ()
     """TNAuthLists that were fetched because a certificate only refers to them: URL and list."""
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.leaf, self.others, self.referenced))
+
+    def __hash__(self) -> int:
+        return self._hash  # what is known of a chain is kept under it, and asked for with every call
+
     def authority(self, certificate: Certificate) -> TNAuthList | None:
         """
         Return what *certificate* speaks for: its own TNAuthList, else the one that was fetched for it.

@@ -99,14 +99,20 @@ def full_form(token: str) -> jws.Compact:
     return jws.split(token)
 
 
-def read_header(compact: jws.Compact) -> dict[str, object]:
+def read_header(data: bytes) -> dict[str, object]:
     """
-    Return the header of *compact*.
+    Return the header that *data* is.
 
     Raises:
         HeaderError: It is no strict JSON object, or names an extension that must be understood (RFC 7515, 4.1.11).
     """
-    return _read_header(compact.header)
+    try:
+        header = strictjson.loads(data, max_bytes=limits.PASSPORT_BYTES)
+    except JsonError as error:
+        raise HeaderError(f"header: {error.detail}") from error
+    if "crit" in header:
+        raise HeaderError("header: crit asks for an extension that is not understood here")
+    return header
 
 
 def read_orig(payload: Mapping[str, object]) -> Party:
@@ -174,19 +180,9 @@ def read_party(claim: str, kind: str, value: str) -> Party:
         raise ClaimError(f"{claim}.{kind}: {error.detail}") from error
 
 
-def _read_header(data: bytes) -> dict[str, object]:
-    try:
-        header = strictjson.loads(data, max_bytes=limits.PASSPORT_BYTES)
-    except JsonError as error:
-        raise HeaderError(f"header: {error.detail}") from error
-    if "crit" in header:
-        raise HeaderError("header: crit asks for an extension that is not understood here")
-    return header
-
-
 def _parameters(data: bytes) -> tuple[Mapping[str, object], str, str, str, str | None]:
     """Return the header, which nobody changes any more, and its alg, typ, x5u and ppt."""
-    header = _read_header(data)
+    header = read_header(data)
     alg, typ, x5u = (_parameter(header, name, form) for name, form in _PARAMETERS.items())
     ppt = _parameter(header, "ppt", TOKEN) if "ppt" in header else None
     return MappingProxyType(header), alg, typ, x5u, ppt

@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from stir import limits
@@ -29,7 +29,7 @@ class Freshness:
         Raises:
             StaleError: It is too old or too far ahead.
         """
-        age = (at - datetime.fromtimestamp(iat, UTC)).total_seconds()
+        age = at.timestamp() - iat
         if abs(age) > self.window.total_seconds():
             which = f"{age:.0f} s old" if age > 0 else f"{-age:.0f} s in the future"
             raise StaleError(f"iat is {which}, the limit is {self.window.total_seconds():.0f} s")

@@ -24,17 +24,18 @@ def loads(data: bytes | str, *, max_bytes: int) -> dict[str, object]:
     """
     if len(data) > max_bytes:
         raise JsonError(f"JSON is {len(data)} bytes long, the limit is {max_bytes}")
-    if isinstance(data, bytes) and (value := _canonical_object(data)) is not None:
+    if isinstance(data, bytes) and (value := _compact_object(data)) is not None:
         return value
     return _strict(data)
 
 
-def _canonical_object(data: bytes) -> dict[str, object] | None:
+def _compact_object(data: bytes) -> dict[str, object] | None:
     """
-    Return the object that *data* is, if it is written canonically, as PASSporTs are; else None.
+    Return the object that *data* is, if it is written without white space, as PASSporTs are; else None.
 
     orjson is several times faster than the standard library, but keeps the last of two members of one name and is
-    lenient elsewhere. What comes out byte for byte when written again had nothing to be lenient about.
+    lenient elsewhere. What comes out byte for byte when written again, members in the order in which they stood,
+    had nothing to be lenient about.
     """
     if data.count(b"[") + data.count(b"{") > limits.JSON_DEPTH:
         return None
@@ -42,8 +43,8 @@ def _canonical_object(data: bytes) -> dict[str, object] | None:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return None
-    is_canonical = type(value) is dict and orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == data
-    return value if is_canonical else None
+    is_same = type(value) is dict and orjson.dumps(value) == data
+    return value if is_same else None
 
 
 def _strict(data: bytes | str) -> dict[str, object]:

@@ -29,7 +29,7 @@ class Party:
         Raises:
             NumberError: *text* is not a telephone number.
         """
-        return cls("tn", canonical_number(text))
+        return cls("tn", text if _NUMBER.fullmatch(text) else canonical_number(text))
 
     @classmethod
     def uri(cls, text: str) -> "Party":
@@ -49,7 +49,7 @@ class Party:
         Raises:
             NumberError: *text* is none of these.
         """
-        uri = _URI.fullmatch(text)
+        uri = _URI.fullmatch(text) if ":" in text else None
         if uri is None:
             return cls.tn(text)
         scheme, rest = uri["scheme"].lower(), uri["rest"]

@@ -156,7 +156,7 @@ class TNAuthList:
 
     def has_spc(self, spc: str) -> bool:
         """Tell whether *spc* is listed; upper and lower case are the same."""
-        return spc.casefold() in {own.casefold() for own in self.spcs}
+        return spc == self.spc or spc.casefold() in {own.casefold() for own in self.spcs}
 
     def covers(self, number: str) -> bool:
         """Tell whether *number* is listed or inside a range."""

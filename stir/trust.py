@@ -125,12 +125,20 @@ class Trust:
         """
         if self.revocation is None:
             return Revocation.UNKNOWN if self.revocation_wanted else Revocation.OFF
-        if self.revocation.is_overdue(at - limits.CRL_GRACE):
+        if self._is_overdue(self.revocation, at):
             return Revocation.UNKNOWN
         covered = all(map(self.revocation.covers, path.certificates[:-1]))
         return Revocation.CHECKED if covered else Revocation.UNKNOWN
 
+    @staticmethod
+    def _is_overdue(revocation: RevocationList, at: datetime) -> bool:
+        return revocation.is_overdue(at - limits.CRL_GRACE)
+
     def _as_of(self, known: Signatory, at: datetime) -> Signatory:
+        if self.revocation is None or (
+            known.revocation is Revocation.CHECKED and not self._is_overdue(self.revocation, at)
+        ):
+            return known  # the list and what it covers never change, only the time does
         now = self._known_of(known.path, at)
         return known if known.revocation is now else replace(known, revocation=now)
 

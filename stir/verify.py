@@ -143,6 +143,17 @@ class Verifier:
         self.x5u.check(passport.x5u)
         return self._fresh(passport, at, any_type=any_type)
 
+    def require_current(self, candidate: Candidate, *, at: datetime) -> None:
+        """
+        Check what :meth:`read` checks beyond :meth:`shape`, which made *candidate*.
+
+        Raises:
+            UrlError: x5u is a URL that is never fetched (E7).
+            StaleError: iat is not fresh at the aware UTC instant *at* (E15).
+        """
+        self.x5u.check(candidate.passport.x5u)
+        self.policy.freshness.check(candidate.claims.iat, at)
+
     def _fresh(self, passport: Passport, at: datetime, *, any_type: bool = False) -> Candidate:
         # (2) typ, alg, ppt and the claims, in form (E11 to E14).
         candidate = self.shape(passport, any_type=any_type)

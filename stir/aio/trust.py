@@ -19,6 +19,7 @@ from stir.errors import CertificateFormatError, NoTrustError
 from stir.path import TrustAnchors
 from stir.revocation import RevocationList
 from stir.trust import Trust
+from stir.trustlist import TrustList
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -120,6 +121,8 @@ class LiveTrust:
         self._fail_closed = fail_closed
         self._unchecked = 0
         self._trust = Trust(nothing)
+        self._joined: tuple[TrustAnchors | None, TrustList, TrustAnchors] | None = None
+        """Configured roots, CA list, and the roots of both: every call asks for them, and they rarely change."""
         self._ca_list = (
             TrustListRefresher(
                 fetcher, ca_list_url, nothing, clock, headers=ca_list_headers, sleep=sleep, observe=observe
@@ -220,10 +223,12 @@ class LiveTrust:
         listed = self._ca_list.held if self._ca_list is not None else None
         if listed is None or self._clock.now() > listed.exp + limits.LIST_GRACE:
             return configured or TrustAnchors()
-        own = configured.certificates if configured is not None else ()
-        wanted = tuple(dict.fromkeys((*own, *listed.anchors.certificates)))
-        held = self._trust.anchors
-        return held if held.certificates == wanted else TrustAnchors(wanted)
+        if self._joined is None or self._joined[0] is not configured or self._joined[1] is not listed:
+            own = configured.certificates if configured is not None else ()
+            wanted = tuple(dict.fromkeys((*own, *listed.anchors.certificates)))
+            held = self._trust.anchors
+            self._joined = configured, listed, held if held.certificates == wanted else TrustAnchors(wanted)
+        return self._joined[2]
 
 
 class FixedTrust:

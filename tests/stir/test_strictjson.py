@@ -208,7 +208,7 @@ def test_the_quick_way_is_as_strict(members: dict[str, object]) -> None:
         data = strictjson.canonical(members)
     except (ValueError, UnicodeError):
         return  # NaN, infinities and lone surrogates are no JSON
-    quick = strictjson._canonical_object(data)
+    quick = strictjson._compact_object(data)
     if quick is not None:
         assert repr(strictjson._strict(data)) == repr(quick)
 
@@ -217,7 +217,6 @@ def test_the_quick_way_is_as_strict(members: dict[str, object]) -> None:
     "data",
     [
         b'{"a":1,"a":1}',
-        b'{"b":1,"a":1}',
         b'{"a": 1}',
         b'{"a":1}\n',
         b'{"a":NaN}',
@@ -234,6 +233,6 @@ def test_the_quick_way_is_as_strict(members: dict[str, object]) -> None:
         b'{"a":' + b"[" * 20 + b"]" * 20 + b"}",
     ],
 )
-def test_the_quick_way_is_for_canonical_objects_only(data: bytes) -> None:
-    """Duplicates, other orders, white space, escapes, odd numbers and deep nesting are left to the strict way."""
-    assert strictjson._canonical_object(data) is None
+def test_the_quick_way_is_for_compact_objects_only(data: bytes) -> None:
+    """Duplicates, white space, escapes, odd numbers and deep nesting are left to the strict way."""
+    assert strictjson._compact_object(data) is None

@@ -252,6 +252,18 @@ def test_freshness_and_urls_are_the_owners(world: World, sp: ServiceProvider) ->
             Verifier().read(passport, at=world.clock.now())
 
 
+def test_what_has_a_shape_may_have_been_current_once(world: World, sp: ServiceProvider) -> None:
+    """Whoever looked at the shape first asks for the URL (E7) and freshness (E15) later, as reading does at once."""
+    verifier, at = Verifier(), world.clock.now()
+    candidate = verifier.shape(parsed(sp))
+
+    verifier.require_current(candidate, at=at)
+    with pytest.raises(StaleError):
+        verifier.require_current(candidate, at=at + limits.FRESHNESS + timedelta(seconds=2))
+    with pytest.raises(UrlError):
+        Verifier(x5u=X5uPolicy(frozenset({1}))).require_current(candidate, at=at)
+
+
 def test_a_signature_of_another_provider_is_refused(world: World, sp: ServiceProvider) -> None:
     """The key is that of the certificate at x5u, and of no other, however well trusted."""
     candidate = Verifier().read(parsed(sp), at=world.clock.now())
