@@ -5,11 +5,9 @@ Nothing here looks at the store, and one answer stands for every reason why a pa
 learns nothing about what is stored, nor about the rules.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from time import monotonic_ns
-from typing import Final
+from typing import Final, Self
 
 import structlog
 
@@ -37,11 +35,47 @@ class PartnerDeniedError(ForbiddenError):
         self.denial = denial
 
 
-@dataclass(slots=True)
 class Passage:
-    """What came of a request that was let through, for the record."""
+    """The way of one request through the gate: whoever it lets through says what came of it, and it is recorded."""
 
-    passports: int = 0
+    def __init__(self, gate: "Gate", request: Request) -> None:
+        self.passports = 0
+        self._gate = gate
+        self._request = request
+
+    async def __aenter__(self) -> Self:
+        """Let the request through, or record why not; see :meth:`Gate.admitted`."""
+        self._signatory = await self._gate.authoriser.confirm(self._request)
+        try:
+            self._gate.require_allowed(self._request, self._signatory)
+        except StirError as error:
+            self._record(error)
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Record how it ended."""
+        self._record(error)
+
+    def _record(self, error: BaseException | None) -> None:
+        audit = self._gate.audit
+        if not audit.records:
+            return
+        request = self._request
+        result = error.code if isinstance(error, StirError) else "done" if error is None else "unfinished"
+        fields: dict[str, object] = {
+            "action": request.token.action.value,
+            "generation": request.target.generation,
+            "spc": request.token.iss,
+            "target_spc": request.target.spc,
+            "certificate": self._signatory.certificate.fingerprint,
+            "result": result,
+            "reason": error.denial.value if isinstance(error, PartnerDeniedError) else None,
+            "passports": self.passports,
+            "request_id": request.id,
+            "peer": request.peer,
+        }
+        audit.record(request.target, fields)
 
 
 class Rates:
@@ -85,15 +119,14 @@ class Gate:
     """
 
     def __init__(self, authoriser: Authoriser, partners: Partners, rates: Rates, audit: AuditLog) -> None:
-        self._authoriser = authoriser
+        self.authoriser = authoriser
+        self.audit = audit
         self._partners = partners
         self._rates = rates
-        self._audit = audit
         self.denied = Tally()
         """Requests that the partner rules turned away, by reason and provider."""
 
-    @asynccontextmanager
-    async def admitted(self, request: Request) -> AsyncIterator[Passage]:
+    def admitted(self, request: Request) -> Passage:
         """
         Let *request* through to what is done inside, and record how it ended.
 
@@ -103,20 +136,7 @@ class Gate:
             TooManyRequestsError: The provider asks too fast.
             NoTrustError: Nobody is trusted yet.
         """
-        signatory = await self._authoriser.confirm(request)
-        passage, result, reason = Passage(), "unfinished", None
-        try:
-            rules = self._partners.rules
-            self._require_allowed(rules, request, signatory)
-            if request.token.action is not Action.REPUBLISH:
-                self._rates.take(request.token.iss, rules)
-            yield passage
-            result = "done"
-        except StirError as error:
-            result, reason = error.code, error.denial.value if isinstance(error, PartnerDeniedError) else None
-            raise
-        finally:
-            self._record(request, signatory, passage, result, reason)
+        return Passage(self, request)
 
     async def confirm_original(self, request: Request) -> None:
         """
@@ -127,37 +147,30 @@ class Gate:
             ForbiddenError: The certificate does not allow it, or one of the deny lists names the publisher.
             NoTrustError: Nobody is trusted yet.
         """
-        signatory = await self._authoriser.confirm(request)
+        signatory = await self.authoriser.confirm(request)
         denial = self._partners.rules.denial(_asked(request, signatory, Action.REPUBLISH))
         if denial is not None:
             self._deny(request, denial)
 
-    def _require_allowed(self, rules: Rules, request: Request, signatory: Signatory) -> None:
+    def require_allowed(self, request: Request, signatory: Signatory) -> None:
+        """
+        Check that the rules allow *request*, which is *signatory*'s, and count it.
+
+        Raises:
+            PartnerDeniedError: They do not.
+            TooManyRequestsError: The provider asks too fast.
+        """
+        rules = self._partners.rules
         denial = rules.denial(_asked(request, signatory, request.token.action))
         if denial is not None:
             self._deny(request, denial)
+        if request.token.action is not Action.REPUBLISH:
+            self._rates.take(request.token.iss, rules)
 
     def _deny(self, request: Request, denial: Denial) -> None:
         self.denied.add(denial.value, spc=request.token.iss)
         log.info("partner_denied", spc=request.token.iss, reason=denial.value, action=request.token.action.value)
         raise PartnerDeniedError(denial)
-
-    def _record(
-        self, request: Request, signatory: Signatory, passage: Passage, result: str, reason: str | None
-    ) -> None:
-        fields: dict[str, object] = {
-            "action": request.token.action.value,
-            "generation": request.target.generation,
-            "spc": request.token.iss,
-            "target_spc": request.target.spc,
-            "certificate": signatory.certificate.fingerprint,
-            "result": result,
-            "reason": reason,
-            "passports": passage.passports,
-            "request_id": request.id,
-            "peer": request.peer,
-        }
-        self._audit.record(request.target, fields)
 
 
 def _asked(request: Request, signatory: Signatory, action: Action) -> Asked:

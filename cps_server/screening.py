@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,9 +11,10 @@ from stir import jws
 from stir.aio.clock import Clock
 from stir.aio.verification import VerificationService
 from stir.errors import FetchError, MalformedError, MismatchError, NoTrustError, StirError
-from stir.passport import Claims, Passport
+from stir.passport import Passport
 from stir.token import Target
 from stir.verdict import case_of
+from stir.verify import Candidate
 
 
 class Check(StrEnum):
@@ -74,30 +75,31 @@ class Screening:
         """Check the *passports*, and return how many of them are let in unchecked."""
         if self._check is Check.OFF:
             for index, token in enumerate(passports):
-                with _of(index):
+                with _Of(index):
                     jws.split(token)
             return 0
-        claims = [self._shape(index, token, target) for index, token in enumerate(passports)]
-        if not any(target.dest in claim.dest for _, claim in claims):
+        candidates = [self._shape(index, token, target) for index, token in enumerate(passports)]
+        if not any(target.dest in candidate.claims.dest for candidate in candidates):
             raise PassportRefusedError(0, MismatchError("no PASSporT of this publish has the called number in dest"))
         if self._check is Check.SHAPE:
             return 0
         now = self._clock.now()
-        checks = (self._verify(index, passport, now) for index, (passport, _) in enumerate(claims))
+        checks = [self._verify(index, candidate, now) for index, candidate in enumerate(candidates)]
+        if len({candidate.passport.x5u for candidate in candidates}) == 1:
+            return sum([not await check for check in checks])  # one certificate: there is nothing to fetch at once
         return sum(not checked for checked in await asyncio.gather(*checks))
 
-    def _shape(self, index: int, token: str, target: Target) -> tuple[Passport, Claims]:
-        with _of(index):
-            passport = Passport.parse(token)
-            candidate = self._verification.verifier.shape(passport, any_type=True)
+    def _shape(self, index: int, token: str, target: Target) -> Candidate:
+        with _Of(index):
+            candidate = self._verification.verifier.shape(Passport.parse(token), any_type=True)
             if candidate.claims.orig != target.orig:
                 raise MismatchError("orig is not the calling number of the path")
-        return passport, candidate.claims
+        return candidate
 
-    async def _verify(self, index: int, passport: Passport, now: datetime) -> bool:
+    async def _verify(self, index: int, candidate: Candidate, now: datetime) -> bool:
         """Check a PASSporT; return False for one that is let in although that was not possible."""
-        with _of(index):
-            candidate = self._verification.verifier.read(passport, at=now, any_type=True)
+        with _Of(index):
+            self._verification.verifier.require_current(candidate, at=now)
             try:
                 await self._verification.confirm(candidate)
             except FetchError as error:
@@ -106,12 +108,16 @@ class Screening:
         return True
 
 
-@contextmanager
-def _of(index: int) -> Iterator[None]:
-    """Name the PASSporT that an error is about; that we trust nobody is nobody's fault but ours."""
-    try:
-        yield
-    except NoTrustError:
-        raise
-    except StirError as error:
-        raise PassportRefusedError(index, error) from error
+@dataclass(slots=True)
+class _Of:
+    """Names the PASSporT that an error is about; that we trust nobody is nobody's fault but ours."""
+
+    index: int
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Let no error through without its PASSporT's place."""
+        if isinstance(error, StirError) and not isinstance(error, NoTrustError):
+            raise PassportRefusedError(self.index, error) from error

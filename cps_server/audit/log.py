@@ -85,6 +85,11 @@ class AuditLog:
             raise AuditError(f"the audit log {file} cannot be written: {error.strerror or error}") from error
         return cls(opened, secret, clock)
 
+    @property
+    def records(self) -> bool:
+        """Whether anything is written down at all."""
+        return self._file is not None
+
     def record(self, target: Target, fields: Mapping[str, object]) -> None:
         """Write down that something was done about the call *target*; never waits, never fails."""
         if self._file is None or self._secret is None:
