@@ -10,21 +10,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from cps_server import limits
 from cps_server.store.timed import Stopwatch
+from cps_server.timings import Timings
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
 """The text format that every Prometheus reads."""
 
 WORKER: Final = "worker"
 """Label of every number: the process that it is from."""
-
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 Value = float | None | Mapping[tuple[str, ...], float]
 """One number, none at present, or one for each combination of labels."""
@@ -60,26 +59,20 @@ class Metrics:
         self._readings: list[Reading] = []
         self.registry.register(_Readings(self._readings))
         ProcessCollector(registry=self.registry)
-        self._requests = Histogram(
-            "cps_request_seconds",
-            "Time from a request's header to its answer.",
-            ("route", "method", "status"),
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._requests = Timings(
+            "cps_request_seconds", "Time from a request's header to its answer.", ("route", "method", "status")
         )
+        self.registry.register(self._requests)
         self._refusals = Counter(
             "cps_refusals",
             "Requests that were refused or failed, by the code of the answer.",
             ("code",),
             registry=self.registry,
         )
-        self._store = Histogram(
-            "cps_store_seconds",
-            "Time that the store took for one operation.",
-            ("store", "operation"),
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._store = Timings(
+            "cps_store_seconds", "Time that the store took for one operation.", ("store", "operation")
         )
+        self.registry.register(self._store)
         self._store_errors = Counter(
             "cps_store_errors", "Operations that the store failed.", ("store", "operation"), registry=self.registry
         )
@@ -91,7 +84,7 @@ class Metrics:
     def answered(self, route: str, method: str, status: int, seconds: float, problem: str | None) -> None:
         """Count one answer; *problem* is its code if it is a problem document."""
         known = method if method in limits.COUNTED_METHODS else "other"
-        self._requests.labels(route, known, f"{status // 100}xx").observe(seconds)
+        self._requests.observe(seconds, route, known, f"{status // 100}xx")
         if problem is not None:
             self._refusals.labels(problem).inc()
 
@@ -99,7 +92,7 @@ class Metrics:
         """Return what a store of kind *store* tells how long it took."""
 
         def note(operation: str, seconds: float, *, failed: bool) -> None:
-            self._store.labels(store, operation).observe(seconds)
+            self._store.observe(seconds, store, operation)
             if failed:
                 self._store_errors.labels(store, operation).inc()
 

@@ -7,13 +7,13 @@ is encrypted under a key that is derived from the secret and the call's numbers,
 that a row that was moved, prolonged or damaged does not open. With the secret one still has to guess the numbers.
 """
 
-import hmac
-import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
+import orjson
 import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +25,8 @@ SECRET_BYTES: Final = 32
 """Length of the secret from which all keys of the seal are derived, in bytes."""
 
 _ID_BYTES: Final = 16
+_LOOKUP_BYTES: Final = 32
+_BODY_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -38,8 +40,7 @@ class SealedStore:
     def __init__(self, raw: RawStore, secret: bytes) -> None:
         assert len(secret) == SECRET_BYTES, "load_secret gives the right length"  # noqa: S101 - a programming error
         self._raw = raw
-        self._key_key = _subkey(secret, b"key")
-        self._body_key = _subkey(secret, b"body")
+        self._call_key = _subkey(secret, b"call")
         self._entry_key = _subkey(secret, b"entry")
         self._nonce_key = _subkey(secret, b"nonce")
         self.unreadable = 0
@@ -52,15 +53,13 @@ class SealedStore:
 
     async def retrieve(self, key: CallKey, *, nonce: Nonce, now: datetime) -> Sequence[Publication]:
         """Open what lives under *key*."""
-        call = _encode(_parts(key))
-        entries = await self._raw.get(
-            _digest(self._key_key, call), self._mark(nonce), now=_floor(now), limit=ENTRIES_PER_KEY
-        )
+        lookup, body_key = self._place(key)
+        entries = await self._raw.get(lookup, self._mark(nonce), now=_floor(now), limit=ENTRIES_PER_KEY)
         if entries is None:
             raise ReplayedTokenError("this token was used before; every request needs a new jti")
         if not entries:
             return ()
-        return self._open_all(call, entries)
+        return self._open_all(body_key, entries)
 
     async def check(self) -> None:
         """Try a write and a read for real."""
@@ -75,23 +74,26 @@ class SealedStore:
         await self._raw.close()
 
     def _mark(self, nonce: Nonce) -> Mark:
-        digest = _digest(self._nonce_key, _encode((nonce.issuer.upper(), nonce.jti.lower())))
-        return Mark(digest[:_ID_BYTES], _ceil(nonce.expires_at))
+        parts = _encode((nonce.issuer.upper(), nonce.jti.lower()))
+        return Mark(_digest(self._nonce_key, parts, _ID_BYTES), _ceil(nonce.expires_at))
+
+    def _place(self, key: CallKey) -> tuple[bytes, bytes]:
+        """Return where the entries of a call lie, and the key that its bodies are encrypted under."""
+        digest = _digest(self._call_key, _encode(_parts(key)), _LOOKUP_BYTES + _BODY_KEY_BYTES)
+        return digest[:_LOOKUP_BYTES], digest[_LOOKUP_BYTES:]
 
     def _seal(self, key: CallKey, publication: Publication) -> Entry:
-        call = _encode(_parts(key))
+        lookup, body_key = self._place(key)
         content = _encode((publication.publisher.upper(), *publication.passports))
-        lookup = _digest(self._key_key, call)
-        entry_id = _digest(self._entry_key, lookup + content)[:_ID_BYTES]
+        entry_id = _digest(self._entry_key, lookup + content, _ID_BYTES)
         expires = _floor(publication.expires_at)
-        body = json.dumps([publication.publisher, publication.tokens, publication.passports], separators=(",", ":"))
+        body = orjson.dumps((publication.publisher, publication.tokens, publication.passports))
         nonce = os.urandom(_NONCE_BYTES)
-        cipher = AESGCM(_digest(self._body_key, call))
-        sealed = cipher.encrypt(nonce, body.encode(), _context(lookup, entry_id, expires))
+        sealed = AESGCM(body_key).encrypt(nonce, body, _context(lookup, entry_id, expires))
         return Entry(lookup, entry_id, expires, nonce + sealed)
 
-    def _open_all(self, call: bytes, entries: Iterable[Entry]) -> Sequence[Publication]:
-        cipher = AESGCM(_digest(self._body_key, call))
+    def _open_all(self, body_key: bytes, entries: Iterable[Entry]) -> Sequence[Publication]:
+        cipher = AESGCM(body_key)
         found: list[Publication] = []
         unreadable = 0
         for entry in entries:
@@ -113,7 +115,7 @@ def _open(cipher: AESGCM, entry: Entry) -> Publication | None:
     except (InvalidTag, ValueError):  # ValueError: the blob is too short to hold a nonce
         return None
     # Only we could seal it, so its shape is the one that _seal gave it.
-    publisher, tokens, passports = json.loads(body)
+    publisher, tokens, passports = orjson.loads(body)
     return Publication(tuple(tokens), tuple(passports), publisher, _EPOCH + entry.expires * _MILLISECOND)
 
 
@@ -135,13 +137,14 @@ def _context(lookup: bytes, entry_id: bytes, expires: int) -> bytes:
     return lookup + entry_id + expires.to_bytes(8, signed=True)
 
 
-def _digest(key: bytes, message: bytes) -> bytes:
-    return hmac.digest(key, message, "sha256")
+def _digest(key: bytes, message: bytes, size: int) -> bytes:
+    """Return the keyed hash of *message*: BLAKE2b, which is made for it and takes half of HMAC's time."""
+    return blake2b(message, key=key, digest_size=size).digest()
 
 
 def _subkey(secret: bytes, purpose: bytes) -> bytes:
     """Derive the key for one purpose; the number is the format's version, so that another never opens it."""
-    return _digest(secret, b"oob-shaken store 1 " + purpose)
+    return _digest(secret, b"oob-shaken store 2 " + purpose, SECRET_BYTES)
 
 
 def _floor(instant: datetime) -> int:

@@ -1,7 +1,6 @@
 """A store of which somebody wants to know how long it takes and how often it fails."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import Protocol
@@ -49,13 +48,23 @@ class TimedStore:
         """Release everything."""
         await self._store.close()
 
-    @contextmanager
-    def _timed(self, operation: str) -> Iterator[None]:
-        started, failed = perf_counter(), False
-        try:
-            yield
-        except StoreError:
-            failed = True
-            raise
-        finally:
-            self._stopwatch(operation, perf_counter() - started, failed=failed)
+    def _timed(self, operation: str) -> "_Timing":
+        return _Timing(self._stopwatch, operation)
+
+
+class _Timing:
+    """One operation under way."""
+
+    __slots__ = ("_operation", "_started", "_stopwatch")
+
+    def __init__(self, stopwatch: Stopwatch, operation: str) -> None:
+        self._stopwatch = stopwatch
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        """Start the watch."""
+        self._started = perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Stop it."""
+        self._stopwatch(self._operation, perf_counter() - self._started, failed=isinstance(error, StoreError))

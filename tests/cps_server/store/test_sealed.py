@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cps_server.store import CallKey, SealedStore
 from cps_server.store.base import Entry, Mark
 from cps_server.store.memory import MemoryStore
-from cps_server.store.sealed import _encode, _parts
+from cps_server.store.sealed import _encode
 from stir.errors import ReplayedTokenError
 from tests.support.publications import KEY, KEY_2, NOW, nonce, publication
 
@@ -91,10 +91,12 @@ async def test_body_needs_the_calls_numbers() -> None:
     await store.publish(KEY, publication(), nonce=nonce(), now=NOW)
     ((key, rows),) = raw._entries.items()
 
-    guess = _encode(_parts(KEY_2))
+    (lookup, own), (_, guess) = store._place(KEY), store._place(KEY_2)
 
-    assert key == next(iter(rows.values())).key
+    assert key == lookup == next(iter(rows.values())).key
+    assert [publication()] == list(store._open_all(own, rows.values()))
     assert [] == list(store._open_all(guess, rows.values()))
+    assert [] == list(store._open_all(lookup, rows.values()))
 
 
 async def test_sealing_twice_differs() -> None:
