@@ -13,10 +13,10 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Final, Self
-from urllib.parse import quote
 
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
+from yarl import URL
 
 from cps_server.federation.announcement import Announcement
 from cps_server.federation.breaker import CircuitBreaker
@@ -97,7 +97,8 @@ class PeerLink:
         """Send *announcement*, once more if that may help and it is still alive, and say how it ended."""
         outcome = "circuit-open"
         for pause in (0.0, PAUSE_SECONDS):
-            await asyncio.sleep(pause)
+            if pause:
+                await asyncio.sleep(pause)
             if self._clock.now() >= announcement.dies_at:
                 return "died"
             if not self.breaker.admits(self._now()):
@@ -124,12 +125,12 @@ class PeerLink:
             log.error("peer_unreachable", peer=self.peer.hostname, reason=failure.reason)
 
     async def _post(self, announcement: Announcement) -> None:
-        target = announcement.target
-        url = f"{self.peer.url}/passports/{quote(target.dest.value, safe='')}/{quote(target.orig.value, safe='')}"
-        body = {"passports": list(announcement.passports), "token": announcement.token}
-        headers = {"Authorization": f"Bearer {self._token(announcement)}"}
+        url = URL(self.peer.url + announcement.path, encoded=True)
+        headers = {hdrs.AUTHORIZATION: f"Bearer {self._token(announcement)}", hdrs.CONTENT_TYPE: "application/json"}
         try:
-            async with self._session.post(url, json=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(
+                url, data=announcement.body, headers=headers, allow_redirects=False
+            ) as response:
                 status = response.status
         except TimeoutError as error:
             raise _Undelivered("timeout", final=False) from error
