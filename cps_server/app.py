@@ -10,12 +10,13 @@ from time import monotonic_ns
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from cps_server import keys, limits, readings
 from cps_server.api import certificates, description, health, passports
 from cps_server.api.admission import admission
 from cps_server.api.clients import Clients
-from cps_server.api.middleware import problem_documents, request_id
+from cps_server.api.middleware import problem_documents, surroundings
 from cps_server.audit import AuditLog
 from cps_server.auth import Authoriser
 from cps_server.federation.peers import NO_MESH, Mesh
@@ -73,11 +74,7 @@ def build_app(
     """
     clock = clock or SystemClock()
     app = web.Application(
-        middlewares=[
-            request_id,
-            admission(Clients(settings.trusted_proxies), _address_budget(settings), now),
-            problem_documents,
-        ],
+        middlewares=[surroundings(_door(settings, now))],
         client_max_size=limits.REQUEST_BYTES,
     )
     authoriser = Authoriser(
@@ -108,6 +105,10 @@ def build_app(
     app.cleanup_ctx.append(partial(_mesh_context, republisher=republisher))
     app.add_routes([*passports.routes, *health.routes, *description.routes, *certificates.routes])
     return app
+
+
+def _door(settings: Settings, now: Callable[[], int]) -> Middleware:
+    return admission(problem_documents(), Clients(settings.trusted_proxies), _address_budget(settings), now)
 
 
 def _address_budget(settings: Settings) -> Budget | None:

@@ -54,7 +54,9 @@ class Authoriser:
         self._freshness = Freshness(freshness)
         self._clock = clock
 
-    def read(self, authorization: list[str], actions: Sequence[Action], target: Target) -> Request:
+    def read(
+        self, authorization: list[str], actions: Sequence[Action], target: Target, *, peer: str = "", name: str = ""
+    ) -> Request:
         """
         Check a request token as far as it goes without the body and the certificate.
 
@@ -62,6 +64,8 @@ class Authoriser:
             authorization: All values of the Authorization header field.
             actions: What the request's method does; the usual one first.
             target: What the request's path names.
+            peer: Address of the client, for the record.
+            name: By which the request is found in the log.
 
         Raises:
             UnauthenticatedError: There is no token, or it is malformed, stale or for another CPS.
@@ -74,7 +78,7 @@ class Authoriser:
         token.check_time(self._freshness, self._clock.now())
         # (5), (6) It is for this action on this call.
         token.check_target(token.action if token.action in actions else actions[0], target)
-        return Request(token, target)
+        return Request(token, target, peer, name)
 
     def read_original(self, text: str, target: Target) -> Request:
         """

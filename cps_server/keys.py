@@ -32,4 +32,6 @@ partners: Final = web.AppKey("partners", Partners)
 audit: Final = web.AppKey("audit", AuditLog)
 
 client_address: Final = web.RequestKey("client_address", str)
+done: Final = web.RequestKey("done", dict)
+"""What was done, for the request's line in the log."""
 request_id: Final = web.RequestKey("request_id", str)

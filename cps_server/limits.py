@@ -75,6 +75,12 @@ RATED_SPCS: Final = 16_384
 RATED_ADDRESSES: Final = 65_536
 """Most client addresses whose refusals are counted at once, in about 20 MB; forgotten in the same way."""
 
+ADDRESSES_READ: Final = 4_096
+"""Most client addresses whose reading is remembered; behind a proxy there is one."""
+
+ADDRESS_CHARACTERS: Final = 80
+"""Longest text that is read as an address: an IPv6 address has up to 45, and its zone an interface's name."""
+
 FORWARDED_HOPS: Final = 16
 """Most entries of X-Forwarded-For looked at, from the right; a chain of proxies is rarely longer than 3."""
 

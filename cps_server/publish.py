@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-import structlog
-
 from cps_server import limits
 from cps_server.auth import Authoriser, Request
 from cps_server.federation.announcement import Announcement
@@ -16,18 +14,21 @@ from cps_server.store.base import PassportStore, Publication
 from cps_server.tally import Tally
 from stir.aio.clock import Clock
 
-log = structlog.get_logger()
-
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a publisher is told."""
+    """What became of a publish."""
 
-    status: HTTPStatus = HTTPStatus.CREATED
+    spc: str
+    """Who published."""
+    passports: int
+    """How many were kept."""
+    peer: str | None = None
+    """Which CPS sent it on, on a republish."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the body that ATIS-1000096 gives."""
-        return {"status": self.status.value, "message": self.status.phrase}
+        return {"status": HTTPStatus.CREATED.value, "message": HTTPStatus.CREATED.phrase}
 
 
 class Publisher:
@@ -86,5 +87,4 @@ class Publisher:
         if request.target.generation == 1:
             self._announce(Announcement(request.target, publication.passports, token.text, token.iss, expires_at))
         self.published.add(str(request.target.generation), spc=token.iss)
-        log.info("passport_published", spc=token.iss, generation=request.target.generation, passports=len(passports))
-        return Receipt()
+        return Receipt(token.iss, len(passports))

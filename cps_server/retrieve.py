@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import structlog
+from functools import cached_property
 
 from cps_server.auth import Authoriser, Request
 from cps_server.gate import Gate
@@ -11,10 +10,8 @@ from cps_server.store.base import PassportStore, Publication
 from cps_server.tally import Tally
 from stir.aio.clock import Clock
 
-log = structlog.get_logger()
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Retrieved:
     """What lives under a call's key, newest publish first."""
 
@@ -24,12 +21,16 @@ class Retrieved:
         """Tell whether there is anything."""
         return bool(self.publications)
 
+    @cached_property
+    def passports(self) -> list[str]:
+        """The PASSporTs; those that are the same byte for byte count once."""
+        return list(dict.fromkeys(passport for publication in self.publications for passport in publication.passports))
+
     def as_dict(self) -> dict[str, object]:
-        """Return the body that ATIS-1000096 gives; byte-identical PASSporTs count once."""
-        passports = dict.fromkeys(passport for publication in self.publications for passport in publication.passports)
+        """Return the body that ATIS-1000096 gives."""
         return {
             "tokens": [token for publication in self.publications for token in publication.tokens],
-            "passports": list(passports),
+            "passports": self.passports,
         }
 
 
@@ -57,13 +58,8 @@ class Retriever:
             publications = await self._store.retrieve(
                 request.key, nonce=self._authoriser.nonce(request), now=self._clock.now()
             )
-            passage.passports = len({passport for one in publications for passport in one.passports})
+            found = Retrieved(publications)
+            passage.passports = len(found.passports)
         result = "hit" if publications else "miss"
         self.retrieved.add(str(request.target.generation), result, spc=request.token.iss)
-        log.info(
-            "passport_retrieved",
-            spc=request.token.iss,
-            generation=request.target.generation,
-            publications=len(publications),
-        )
-        return Retrieved(publications)
+        return found

@@ -18,7 +18,7 @@ routes = web.RouteTableDef()
 
 def build_admin(node: Node) -> web.Application:
     """Return the application of the admin listener for *node*."""
-    app = web.Application(middlewares=[problem_documents])
+    app = web.Application(middlewares=[problem_documents()])
     app[NODE] = node
     app.on_response_prepare.append(_unnamed)
     app.add_routes(routes)

@@ -26,11 +26,12 @@ REFUSALS: Final = frozenset(
 """What counts against an address: everything that can be had without a genuine token that allows the request."""
 
 
-def admission(clients: Clients, budget: Budget | None, now: Callable[[], int]) -> Middleware:
+def admission(inside: Middleware, clients: Clients, budget: Budget | None, now: Callable[[], int]) -> Middleware:
     """
     Return the middleware that finds the client's address and holds it to its *budget* of refusals.
 
     Args:
+        inside: Answers whoever is let in, whatever goes wrong.
         clients: Tells whose request it is.
         budget: None: there is no limit.
         now: A steady clock, in nanoseconds.
@@ -41,10 +42,10 @@ def admission(clients: Clients, budget: Budget | None, now: Callable[[], int]) -
         address = request[keys.client_address] = clients.address(request)
         client = key(address)
         if budget is None or client is None or not request.path.startswith(PREFIX):
-            return await handler(request)
+            return await inside(request, handler)
         try:
             with budget.visit(client, now()) as visit:
-                response = await handler(request)
+                response = await inside(request, handler)
                 visit.refused = response.status in REFUSALS
                 return response
         except TooManyRequestsError as error:

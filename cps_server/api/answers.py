@@ -6,9 +6,9 @@ Nothing of our insides is in any of them.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from json import dumps
 from typing import Final
 
+import orjson
 from aiohttp import hdrs, web
 
 from cps_server import limits
@@ -26,8 +26,13 @@ CONTENT_TYPE: Final = "application/problem+json"
 PROBLEM: Final = web.ResponseKey("problem", str)
 """Which problem an answer tells of, for metrics."""
 
+ERROR: Final = web.ResponseKey("error", StirError)
+"""Which error an answer tells of, for the log."""
+
 NOTHING_STORED: Final = "nothing-stored"
 """The one problem that is nobody's: a retrieve found nothing."""
+
+_SUCCESS: Final = {hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_TYPE: "application/json"}
 
 _DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "Nothing is here.",
@@ -39,9 +44,7 @@ _DETAILS: Final = {
 
 def success(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """Return *body* as JSON; what it says is about one call at one moment, so nobody may keep it."""
-    return web.Response(
-        status=status, body=_json(body), headers={hdrs.CACHE_CONTROL: "no-store"}, content_type="application/json"
-    )
+    return web.Response(status=status, body=_json(body), headers=_SUCCESS)
 
 
 def problem(status: HTTPStatus, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -73,6 +76,12 @@ def problem(status: HTTPStatus, kind: str, detail: str, headers: Mapping[str, st
 
 def of_error(error: StirError) -> web.Response:
     """Return the problem document of *error*; the one place where errors become statuses."""
+    answer = _of_error(error)
+    answer[ERROR] = error
+    return answer
+
+
+def _of_error(error: StirError) -> web.Response:
     match error:
         case UnauthenticatedError():
             return problem(HTTPStatus.UNAUTHORIZED, error.code, error.detail, {"WWW-Authenticate": "Bearer"})
@@ -138,4 +147,4 @@ def internal() -> web.Response:
 
 
 def _json(body: Mapping[str, object]) -> bytes:
-    return dumps(body, separators=(",", ":")).encode()
+    return orjson.dumps(body)

@@ -1,6 +1,7 @@
 """Whose request this is, as far as addresses tell; believed from trusted proxies only."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -40,8 +41,8 @@ class Clients:
         values = request.headers.getall(FORWARDED, [])
         if values and not self._is_proxy(peer):
             self._tell()
-            return str(peer)
-        return str(self.forwarded(peer, values))
+            return _written(peer)
+        return _written(self.forwarded(peer, values) if values else peer)
 
     def forwarded(self, peer: Address, values: Sequence[str]) -> Address:
         """
@@ -76,6 +77,7 @@ class Clients:
             )
 
 
+@lru_cache(maxsize=limits.ADDRESSES_READ)
 def key(address: str) -> str | None:
     """
     Return what clients are counted by: an IPv4 address, or the /64 of an IPv6 address, which one client has.
@@ -98,6 +100,14 @@ def client_address(request: web.Request) -> str:
 
 def _parsed(text: str) -> Address | None:
     """Return the address that *text* is; an IPv4 address in IPv6 clothes is that IPv4 address."""
+    return _read(text) if len(text) <= limits.ADDRESS_CHARACTERS else None
+
+
+_written: Final = lru_cache(maxsize=limits.ADDRESSES_READ)(str)
+
+
+@lru_cache(maxsize=limits.ADDRESSES_READ)
+def _read(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0] if text.count("%") == 1 else text)
     except ValueError:

@@ -1,7 +1,6 @@
 """Publish and retrieve, both generations (ATIS-1000096, ATIS-1000105)."""
 
 import asyncio
-from dataclasses import replace
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -26,8 +25,7 @@ async def publish(request: web.Request) -> web.StreamResponse:
     if (refusal := _media_problem(request)) is not None:
         return refusal
     try:
-        async with asyncio.timeout(limits.BODY_SECONDS):
-            body = await request.read()
+        body = await _body(request)
     except TimeoutError:
         return answers.timed_out()
     wanted = PublishRequest.parse(body)
@@ -35,6 +33,12 @@ async def publish(request: web.Request) -> web.StreamResponse:
         receipt = await request.app[keys.receiver].receive(asked, wanted.passports, wanted.require_token())
     else:
         receipt = await request.app[keys.publisher].publish(asked, wanted.passports)
+    request[keys.done] = {
+        "spc": receipt.spc,
+        "generation": asked.target.generation,
+        "passports": receipt.passports,
+        **({} if receipt.peer is None else {"peer": receipt.peer}),
+    }
     return answers.success(receipt.as_dict(), status=HTTPStatus.CREATED)
 
 
@@ -43,6 +47,11 @@ async def retrieve(request: web.Request) -> web.StreamResponse:
     """Hand out what lives under the call of the path."""
     asked = _authorise(request, Action.RETRIEVE)
     found = await request.app[keys.retriever].retrieve(asked)
+    request[keys.done] = {
+        "spc": asked.token.iss,
+        "generation": asked.target.generation,
+        "publications": len(found.publications),
+    }
     if not found:
         return answers.nothing_stored()
     return answers.success(found.as_dict())
@@ -54,8 +63,17 @@ def _authorise(request: web.Request, *actions: Action) -> Request:
     if named is None:
         raise web.HTTPNotFound
     tokens = request.headers.getall(hdrs.AUTHORIZATION, [])
-    asked = request.app[keys.authoriser].read(tokens, actions, named)
-    return replace(asked, peer=client_address(request), id=request[keys.request_id])
+    return request.app[keys.authoriser].read(
+        tokens, actions, named, peer=client_address(request), name=request[keys.request_id]
+    )
+
+
+async def _body(request: web.Request) -> bytes:
+    """Return the body, which has usually come together with its header, so that nobody has to wait for it."""
+    if request.content.is_eof():
+        return await request.read()
+    async with asyncio.timeout(limits.BODY_SECONDS):
+        return await request.read()
 
 
 def _media_problem(request: web.Request) -> web.Response | None:

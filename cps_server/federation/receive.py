@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
 from cps_server.auth import Authoriser, Request
 from cps_server.federation.peers import Mesh
 from cps_server.gate import Gate
@@ -13,8 +11,6 @@ from cps_server.screening import Screening
 from cps_server.store.base import PassportStore, Publication
 from stir.aio.clock import Clock
 from stir.errors import ClaimError, ForbiddenError
-
-log = structlog.get_logger()
 
 
 class Receiver:
@@ -86,8 +82,7 @@ class Receiver:
                 request.key, publication, nonce=self._authoriser.nonce(request), now=self._clock.now()
             )
             passage.passports = len(passports)
-        log.info("passport_republished", peer=token.iss, spc=first.token.iss, passports=len(passports))
-        return Receipt()
+        return Receipt(first.token.iss, len(passports), peer=token.iss)
 
     def _end_of_life(self, first: Request) -> datetime:
         """Return when the first publish would have died here."""

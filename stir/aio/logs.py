@@ -10,9 +10,11 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
@@ -108,9 +110,9 @@ def censor(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _safe(value: object, depth: int = 0) -> object:
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, int) and abs(value) < _LONG_NUMBER:
+    if type(value) is str:
+        return _safe_text(value)
+    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < _LONG_NUMBER):
         return value
     if isinstance(value, BaseException):
         return _described(value)
@@ -156,21 +158,20 @@ def _with_exception(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     return event
 
 
-_stamp: Final = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
-
-
-def _with_time(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+def _with_time(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put time, level and event first."""
-    first: MutableMapping[str, Any] = {}
-    first = _stamp(logger, method, first)
-    first["level"] = "error" if method == "exception" else method
-    first["event"] = event.pop("event", "")
-    first.update(event)
-    return first
+    return {
+        "time": f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        "level": "error" if method == "exception" else method,
+        "event": event.pop("event", ""),
+        **event,
+    }
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return json.dumps(event)
+    line = orjson.dumps(event)
+    # What is not ASCII could change how a terminal shows the rest of the line.
+    return line.decode() if line.isascii() else json.dumps(event)
 
 
 class _Library(logging.Handler):

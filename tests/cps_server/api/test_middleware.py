@@ -59,10 +59,13 @@ async def test_a_request_that_takes_too_long_is_503(cps: Cps, monkeypatch) -> No
 
 @pytest.mark.clause("cps-9-memory")
 async def test_one_line_a_request_and_no_number_in_it(cps: Cps) -> None:
-    """The log has a line for every request: method, route, status, time; neither numbers nor tokens."""
+    """The log has one line for every request: method, route, status, time, what was done or why it was refused."""
     with capture_logs() as logs:
         await cps.publish()
         await cps.retrieve(path=cps.path(orig="1"))
     lines = [log for log in logs if log["event"] == "request_completed"]
+    assert lines == logs
     assert [("POST", 201), ("GET", 403)] == [(line["method"], line["status"]) for line in lines]
+    assert {"spc": "709J", "passports": 1, "generation": cps.generation}.items() <= lines[0].items()
+    assert "forbidden" == lines[1]["error"]
     assert not any(secret in str(logs) for secret in (ORIG, DEST, "eyJ"))
