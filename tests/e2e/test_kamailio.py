@@ -24,6 +24,7 @@ from tests.support.interconnection import (
     FAILED,
     PASSED,
     PATIENT,
+    SHIPPED,
     SIP_WORKERS,
     Call,
     Expected,
@@ -31,7 +32,7 @@ from tests.support.interconnection import (
     kamailio,
     network,
 )
-from tests.support.telephony import Trunk
+from tests.support.telephony import Program, Trunk
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -261,6 +262,23 @@ async def test_retransmissions_do_not_publish_again(net: Network) -> None:
 
     assert 2 == net.sidecars[0].asked("/v1/publish") - published
     assert before + 2 == len(net.trunk.crossed)
+
+
+async def test_strangers_are_refused(net: Network) -> None:
+    """Neither configuration takes anything from an address that it does not know."""
+    assert [True, True] == [await one.refuses("127.0.0.2") for one in net.kamailios]
+
+
+@pytest.mark.parametrize("define", ["WITH_TCP", "WITH_SECSIPID", "OOB_WITH_TRUNK"])
+@pytest.mark.parametrize("role", ["sip-to-tdm", "tdm-to-sip"])
+@pytest.mark.system("kamailio-secsipid-modules")
+async def test_whatever_is_uncommented_is_right(role: str, define: str, tmp_path: Path) -> None:
+    """Kamailio accepts the shipped configurations with every switch of theirs."""
+    file = SHIPPED / f"kamailio-{role}.cfg"
+    command = ("/usr/sbin/kamailio", "-c", "-f", file, "-Y", tmp_path, "-A", define, "-A", "OOB_TRUNK=x")
+    check = await Program(tmp_path / "log", *command).start()
+
+    assert 0 == await check.ended(), check.said()
 
 
 async def test_an_emergency_call_does_not_wait(net: Network) -> None:

@@ -162,7 +162,7 @@ def kamailio(
     asks = {"http://127.0.0.1:8090": sidecar.url, '"connection_timeout", 2)': f'"connection_timeout", {wait})'}
     (folder / "oob.cfg").write_text(adapted("oob.cfg", asks))
     small = {"OOB_WORKERS 32": "OOB_WORKERS 12", "children=4": f"children={SIP_WORKERS}"}
-    listen = {"udp:127.0.0.1:5060": f"udp:{ADDRESS}:{port}", "udp:127.0.0.1:5070": f"udp:{ADDRESS}:{port}"}
+    listen = {f"LISTEN!127.0.0.1:{theirs}!": f"LISTEN!{ADDRESS}:{port}!" for theirs in (5060, 5070)}
     name = f"kamailio-{role}.cfg"
     own = {theirs: ours for theirs, ours in listen.items() if theirs in (SHIPPED / name).read_text()}
     (folder / name).write_text(adapted(name, small | own | dict(changes), defines))

@@ -181,6 +181,10 @@ class Kamailio(Program):
         """Send it an INVITE, as often as told, and return whether 100 comes; nobody hears what follows."""
         return await self._answers("100", "INVITE", orig, dest, f"call-{orig}", 10, *fields, times=times)
 
+    async def refuses(self, address: str) -> bool:
+        """Return whether it wants nothing from *address*."""
+        return await self._answers("403", "INVITE", "stranger", "1", f"call-{address}", 10, source=address)
+
     async def _answers(
         self,
         status: str,
@@ -191,6 +195,7 @@ class Kamailio(Program):
         seconds: float,
         *fields: str,
         times: int = 1,
+        source: str = ADDRESS,
     ) -> bool:
         head = (
             f"{method} sip:{dest}@{ADDRESS}:{self.port} SIP/2.0",
@@ -207,7 +212,7 @@ class Kamailio(Program):
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)  # noqa: FBT003 - the socket module gives it no name
-            sock.bind((ADDRESS, 0))
+            sock.bind((source, 0))
             for _ in range(times):
                 await loop.sock_sendto(sock, "\r\n".join([*head, "", ""]).encode(), (ADDRESS, self.port))
             try:
