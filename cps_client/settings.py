@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from cps_client.gateway.settings import GatewaySettings
@@ -48,10 +48,18 @@ PREFIX: Final = "CPS_CLIENT_"
 _SECONDS: Final[dict[str, JsonValue]] = {"unit": "seconds"}
 
 
+def _host(text: str) -> str:
+    try:
+        Projection(text)
+    except MalformedError as error:
+        raise ValueError(error.detail) from error
+    return text
+
+
 class HeaderSettings(Section):
     """How a verdict is written into SIP header fields."""
 
-    host: str | None = Field(
+    host: Annotated[str, AfterValidator(_host)] | None = Field(
         None, max_length=253, description="Host of the SIP URI in P-Asserted-Identity; none: a tel URI is written."
     )
     suffix: bool = Field(
@@ -66,14 +74,6 @@ class HeaderSettings(Section):
     ppi: Literal["none", "compact", "full"] = Field(
         "compact", description="How a Reason header names the PASSporT that failed."
     )
-
-    @model_validator(mode="after")
-    def _writable(self) -> "HeaderSettings":
-        try:
-            Projection(self.host)
-        except MalformedError as error:
-            raise ValueError(f"host: {error.detail}") from error
-        return self
 
     @property
     def projection(self) -> Projection:
