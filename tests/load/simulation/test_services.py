@@ -5,8 +5,9 @@ import pytest
 from cps_server.federation.republish import OUTBOX
 from tests.load.simulation.calls import FOUND, MISSED, UNPUBLISHED, Slot
 from tests.load.simulation.cluster import Cluster
-from tests.load.simulation.engine import Process, Simulation
+from tests.load.simulation.engine import Demand, Process, Server, Simulation
 from tests.load.simulation.mesh import Mesh, Published
+from tests.load.simulation.node import Wire, asked, outage
 from tests.load.simulation.parameters import Parameters
 from tests.load.simulation.scenarios import at_load, busy_rate, failing, run, slow
 
@@ -26,6 +27,22 @@ def test_what_lives_follows_littles_law(parameters: Parameters) -> None:
     run(simulation, service, lambda _: 200.0, 200.0, 60.0)
 
     assert 200 * (15 + 5) == pytest.approx(service.live.highest, rel=0.05)
+
+
+def test_work_in_hand_is_lost_with_its_node(parameters: Parameters) -> None:
+    """A request that a node was working on when it died has no answer, and its gateway waits in vain until the end."""
+    simulation, ends = Simulation(4), []
+    node = Server(simulation)
+
+    def ask() -> Process:
+        good = yield from asked(simulation, Wire.of(parameters, bounded=False), node, Demand(0.1, 0.0), 0.5)
+        ends.append((good, simulation.now))
+
+    simulation.start(ask())
+    simulation.start(outage(node, 1.0), after=0.05)
+    simulation.run()
+
+    assert [(False, 0.5)] == ends
 
 
 def test_the_loss_of_a_node_costs_time_and_no_call(parameters: Parameters) -> None:

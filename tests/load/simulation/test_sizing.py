@@ -7,11 +7,11 @@ from tests.load.simulation.parameters import Parameters
 
 
 def test_cores_follow_the_calls(parameters: Parameters) -> None:
-    """2 ms a call are 20 busy cores at 10,000 calls a second: 33.3 at 60 %, 35.3 with two zones at 85 %, so 36."""
-    size = sizing.cluster(parameters, 10_000)
+    """2 ms a call are 40 busy cores at 20,000 calls a second: 66.7 at 60 %, 70.6 with two zones at 85 %, so 72."""
+    size = sizing.cluster(parameters, 20_000)
 
-    assert 20 == pytest.approx(size.busy_cores)
-    assert 36 == size.cores
+    assert 40 == pytest.approx(size.busy_cores)
+    assert 72 == size.cores
 
 
 def test_a_small_service_still_survives_a_zone(parameters: Parameters) -> None:
