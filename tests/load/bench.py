@@ -115,6 +115,9 @@ def finish(service: Service, arguments: argparse.Namespace, about: Mapping[str, 
             print(f"warning: {name}: costs clearly more than it did", file=sys.stderr)
     if arguments.keep:
         baseline.save(service.ratios, about)
+    for row in (*service.costs, *service.growth):
+        if row.wrong:
+            print(f"{row.what}: wrong statuses: {row.others}", file=sys.stderr)
     if service.wrong:
         print(f"{service.wrong} requests were not answered as they must be", file=sys.stderr)
     return 1 if service.wrong else 0

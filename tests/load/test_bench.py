@@ -58,7 +58,7 @@ FIGURE = meter.Figure(
     "call verified, warm", 9, 150.04, 149.5, 1234.5, wall_us=9.876, ratio=1.5, ratio_min=1, ratio_max=2
 )
 SPREAD = Spread(4.25, 4.0, 5.5)
-COST = Cost("publish, memory", 5, 5_000, 0, *[SPREAD] * 8, aim=3.6)
+COST = Cost("publish, memory", 5, 5_000, 0, {}, *[SPREAD] * 8, aim=3.6)
 SERVICE = Service(SPREAD, [COST], [], [], [], [])
 
 

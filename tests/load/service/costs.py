@@ -3,6 +3,7 @@
 import gc
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -80,6 +81,8 @@ class Cost:
     runs: int
     requests: int
     wrong: int
+    others: dict[int, int]
+    """How often each status came that none should have had; 0: no answer."""
     ratio: Spread
     cpu_us: Spread
     store_us: Spread
@@ -100,11 +103,13 @@ class Cost:
         def reached(percent: float) -> Spread:
             return spread(lambda run: percentile(run.shot.times, percent) * 1e3, 3)
 
+        others = sum((run.shot.statuses - Counter({run.shot.expected: run.shot.accepted}) for run in runs), Counter())
         return cls(
             what,
             len(runs),
             sum(run.shot.requests for run in runs),
-            sum(run.shot.requests - run.shot.accepted for run in runs),
+            others.total(),
+            dict(others),
             spread(lambda run: run.ratio, 3),
             spread(lambda run: run.cpu * 1e6),
             spread(lambda run: run.store * 1e6),

@@ -20,9 +20,14 @@ def draw(service: Service, folder: Path) -> list[Path]:
         pictures["benchmark-cost.svg"] = bars("What one request costs", UNIT, _bars(service.costs), LEGEND)
     if service.latency:
         pictures["benchmark-latency.svg"] = _latency(service.latency)
-    if service.growth:
-        legend = {key: LEGEND[key] for key in ("first", "second")}
-        pictures["benchmark-growth.svg"] = bars("What growth costs", UNIT, _bars(service.growth), legend)
+    legend = {key: LEGEND[key] for key in ("first", "second")}
+    peers = [row for row in service.growth if "peer" in row.what]  # fifty of them would dwarf all else
+    for name, title, rows in (
+        ("growth", "What growth costs", [row for row in service.growth if row not in peers]),
+        ("peers", "What peers cost", peers),
+    ):
+        if rows:
+            pictures[f"benchmark-{name}.svg"] = bars(title, UNIT, _bars(rows), legend)
     for name, picture in pictures.items():
         (folder / name).write_text(picture)
     return [folder / name for name in pictures]
@@ -45,7 +50,7 @@ def _latency(rows: Sequence[Latency]) -> str:
     faint = []
     for row in rows:
         for percent, value in (("p99", row.p99_ms), ("p50", row.p50_ms)):
-            name = f"{row.what}, {percent}"
+            name = f"{row.what.removeprefix('publish, ')}, {percent}"
             series.setdefault(name, []).append(Point(row.load, value.median, value.least, value.most))
             if percent == "p50":
                 faint.append(name)

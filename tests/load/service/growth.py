@@ -8,7 +8,7 @@ from tests.load.service import cores
 from tests.load.service.costs import Case
 from tests.load.service.rig import Rig
 
-STORES: Final = ("memory", "sqlite", "valkey")
+STORES: Final = ("memory", "SQLite", "Valkey")
 PER: Final = 100_000
 """What memory is told for: so many live PASSporTs."""
 
@@ -44,7 +44,7 @@ async def stored(rig: Rig, sizes: Sequence[int]) -> list[Case]:
     for store in STORES:
         for size in sizes:
             what = f"{store}, {size:,} live"
-            await rig.cps(what, store, stored=size)
+            await rig.cps(what, store.lower(), stored=size)
             cases.append(Case(what, what))
     return cases
 
@@ -76,7 +76,7 @@ async def memory(rig: Rig, size: int, stores: Sequence[str] = STORES) -> list[Me
     for store in stores:
         taken = []
         for number in (0, size):
-            server = await rig.cps(f"{store}, stocked with {number:,}", store, stored=number)
+            server = await rig.cps(f"{store}, stocked with {number:,}", store.lower(), stored=number)
             file = server.database.stat().st_size if server.database.exists() else 0
             taken.append((cores.resident_bytes(server.processes), cores.resident_bytes(server.store) + file))
         (server_empty, store_empty), (server_full, store_full) = taken

@@ -165,7 +165,8 @@ def _line(line: Sequence[Point], colour: str, across, up) -> Iterable[str]:
     yield f'<polyline class="line {colour}" points="{path}"/>'
     for point in line:
         x = across(point.x)
-        yield f'<line class="range" x1="{x}" y1="{up(point.least)}" x2="{x}" y2="{up(point.most)}"/>'
+        if "faint" not in colour:
+            yield f'<line class="range" x1="{x}" y1="{up(point.least)}" x2="{x}" y2="{up(point.most)}"/>'
         yield f'<circle class="dot {colour}" cx="{x}" cy="{up(point.y)}" r="4.5"/>'
 
 

@@ -1,9 +1,11 @@
 """The whole service's section of the benchmark: what is started, what is asked of it, and the tables."""
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import sub, truediv
 from typing import Final
@@ -50,7 +52,7 @@ class Extent:
 
 
 QUICK: Final = Extent(
-    requests=150, seconds=30.0, loads=(0.3, 0.7, 1.3), load_seconds=0.5, stocked=20_000, sizes=None, all_cases=False
+    requests=100, seconds=25.0, loads=(0.3, 0.7, 1.3), load_seconds=0.5, stocked=20_000, sizes=None, all_cases=False
 )
 
 
@@ -127,8 +129,17 @@ def latency_row(row: Latency) -> tuple[str, ...]:
 
 def bench_service(*, quick: bool) -> Service:
     """Return the figures of the whole service."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, frozen():
         return runner.run(measured(QUICK if quick else Extent()))
+
+
+@contextmanager
+def frozen() -> Iterator[None]:
+    """Let what is made at the start be no garbage: looking at it before every shot would take most of the time."""
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 async def measured(extent: Extent) -> Service:
@@ -137,6 +148,7 @@ async def measured(extent: Extent) -> Service:
     async with rigged() as rig:
         yardstick = Yardstick(rig.provider.private_key)
         cases = await start(rig, extent)
+        gc.freeze()
         note(began, "servers started")
         costs = Costs(yardstick, rig.servers)
         await costs.measure(cases, rounds=extent.rounds, requests=extent.requests, seconds=extent.seconds)
@@ -150,7 +162,7 @@ async def measured(extent: Extent) -> Service:
         note(began, "latency measured")
         memory = await growth.memory(rig, extent.stocked, growth.STORES if extent.all_cases else ("memory",))
         if extent.sizes is not None:
-            await follow(rig, grown, extent.sizes, extent)
+            await follow(rig, grown, extent.sizes, extent, began)
         note(began, "growth measured")
         taken = Spread.of([each * 1e6 for each in yardstick.taken], 1)
         return Service(taken, list(costs.rows()), derived(costs.runs), latency, list(grown.rows()), memory)
@@ -173,6 +185,11 @@ async def start(rig: Rig, extent: Extent) -> list[Case]:
         Case("memory, PASSporTs off", "memory, PASSporTs off", retrieves=False),
         Case("SQLite, 2 workers", "SQLite, 2 workers", retrieves=extent.all_cases),
     ]
+    if extent.all_cases:
+        for name in ("memory", "SQLite"):
+            what = f"{name}, expiry included"
+            await rig.forgetful(what, name.lower())
+            cases.append(Case(what, what, retrieves=False))
     return cases
 
 
@@ -193,7 +210,7 @@ def derived(runs: dict[str, list[Run]]) -> list[Derived]:
     return rows
 
 
-async def follow(rig: Rig, costs: Costs, sizes: Sizes, extent: Extent) -> None:
+async def follow(rig: Rig, costs: Costs, sizes: Sizes, extent: Extent, began: float) -> None:
     """Measure how costs grow, one kind of growth after the other, each with its sizes in turns."""
     share = extent.seconds / 3
     for cases, requests in (
@@ -202,6 +219,9 @@ async def follow(rig: Rig, costs: Costs, sizes: Sizes, extent: Extent) -> None:
         (await growth.peers(rig, sizes.peers), min(extent.requests, growth.OUTBOX)),
     ):
         await costs.measure(cases, rounds=extent.rounds, requests=requests, seconds=share)
+    for server in rig.servers.values():
+        if server.undelivered:
+            note(began, f"{server.name}: {server.undelivered} publishes did not reach a peer in time")
 
 
 def note(began: float, what: str) -> None:

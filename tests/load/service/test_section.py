@@ -9,7 +9,7 @@ import uvloop
 
 from tests.load.service import growth, section, terminating
 from tests.load.service.client import connected
-from tests.load.service.costs import Case, Costs, Run, Shot, Spread, Yardstick
+from tests.load.service.costs import Case, Cost, Costs, Run, Shot, Spread, Yardstick
 from tests.load.service.latency import Latency, instants
 from tests.load.service.prepared import Kind
 from tests.load.service.rig import Rig, WarmUpError, rigged
@@ -79,7 +79,7 @@ async def test_a_wrong_status_is_counted(rig: Rig) -> None:
 
 async def test_a_server_that_cannot_do_it_is_not_measured(rig: Rig) -> None:
     """A CPS that refuses the first requests is an error, before any figure is taken; the error has the statuses."""
-    with pytest.raises(WarmUpError, match=r"stranger: publishes \{401: 100\}"):
+    with pytest.raises(WarmUpError, match=r"stranger: publishes \{401: 16\}"):
         await rig.cps("stranger", HOSTNAME="somebody.example")
 
 
@@ -99,12 +99,22 @@ async def test_growth_is_followed(rig: Rig) -> None:
     cases = await growth.stored(rig, (600,))
     cases += await growth.signers(rig, (3,))
     cases += await growth.peers(rig, (2,))
+    await rig.forgetful("forgetful", "sqlite")
+    cases.append(Case("forgetful", "forgetful", retrieves=False))
     costs = Costs(Yardstick(rig.provider.private_key), rig.servers)
     await costs.measure(cases, rounds=1, requests=4, seconds=60)
 
     rows = list(costs.rows())
-    assert 2 * 4 + 1 == len(rows)
+    assert 2 * 4 + 2 == len(rows)
     assert 0 == sum(row.wrong for row in rows)
+
+
+def test_wrong_statuses_are_named() -> None:
+    """Whoever reads that answers were wrong also reads what they were; below the capacity a refusal is wrong, too."""
+    shot = Shot(1.0, Counter({201: 7, 503: 2, 0: 1}), [0.001] * 7, expected=201)
+    row = Cost.of("publish", [Run(shot, 1e-4, 0.0, 0.0, 1e-4)] * 2)
+
+    assert (6, {503: 4, 0: 2}) == (row.wrong, row.others)
 
 
 def test_random_instants_have_the_wanted_rate() -> None:
