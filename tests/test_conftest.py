@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import system_commands
+from tests.conftest import is_there, system_commands
 
 pytest_plugins = ["pytester"]
 
@@ -68,3 +68,12 @@ def test_only_packages_that_tests_use_are_installed() -> None:
     text = "".join(path.read_text() for path in tests.rglob("test_*.py") if path.name != Path(__file__).name)
 
     assert [] == [package for package in system_commands() if f'mark.system("{package}")' not in text]
+
+
+def test_a_package_may_be_known_by_a_file(tmp_path: Path) -> None:
+    """A package without a command of its own is there when its file is, in whatever folder of the architecture."""
+    (tmp_path / "x86").mkdir()
+    (tmp_path / "x86" / "module.so").touch()
+
+    assert is_there(f"{tmp_path}/*/module.so")
+    assert not is_there(f"{tmp_path}/*/other.so")

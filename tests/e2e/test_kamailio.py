@@ -303,21 +303,37 @@ async def test_a_caller_who_gives_up_meanwhile_is_let_go(net: Network, side: int
     assert crossed + 1 == len(net.trunk.crossed)
 
 
-async def test_workers_that_wait_themselves_do_it_too(net: Network, tmp_path: Path) -> None:
-    """The configurations work without tasks as well, for a Kamailio that has none."""
-    call = Call.new()
-    identity, origid = signed(net, call)
-    last = {"127.0.0.1:5080": f"{ADDRESS}:{net.called_port}"}
-    far = kamailio(tmp_path / "far", "tdm-to-sip", last, net.sidecars[1], ["OOB_SYNCHRONOUS"])
-    first = {"127.0.0.1:5070": f"{ADDRESS}:{far.port}"}
-    near = kamailio(tmp_path / "near", "sip-to-tdm", first, net.sidecars[0], ["OOB_SYNCHRONOUS"])
+@asynccontextmanager
+async def instead(net: Network, folder: Path, define: str, transport: str = "") -> AsyncIterator[Network]:
+    """Run two more Kamailios on either side of a trunk, with something uncommented in both."""
+    last = {"127.0.0.1:5080": f"{ADDRESS}:{net.called_port}{transport}"}
+    far = kamailio(folder / "far", "tdm-to-sip", last, net.sidecars[1], [define])
+    first = {"sip:127.0.0.1:5070": f"sip:{ADDRESS}:{far.port}{transport}"}
+    near = kamailio(folder / "near", "sip-to-tdm", first, net.sidecars[0], [define])
     try:
-        expected = Expected([identity], PASSED, attest="A", origid=origid)
         await asyncio.gather(near.start(), far.start())
-        await replace(net, kamailios=(near, far)).place(call, f"Identity: {identity}", expected=expected)
+        yield replace(net, kamailios=(near, far), tcp=bool(transport))
     finally:
         await near.stop()
         await far.stop()
+
+
+async def test_workers_that_wait_themselves_do_it_too(net: Network, tmp_path: Path) -> None:
+    """The configurations work without tasks as well, for a Kamailio that has none."""
+    async with instead(net, tmp_path, "OOB_SYNCHRONOUS") as other:
+        await place_a_good_call(other)
+
+
+async def test_long_calls_arrive_over_tcp(net: Network, tmp_path: Path) -> None:
+    """What is longer than a packet of UDP arrives as well, byte for byte."""
+    call = Call.new()
+    first, origid = signed(net, call)
+    long = net.home.rcd(orig=call.orig, dest=call.dest, rcd={"nam": 4000 * "x"})
+    second = net.home.identity(long, ppt="rcd")
+
+    async with instead(net, tmp_path, "WITH_TCP", ";transport=tcp") as other:
+        expected = Expected([first, second], PASSED, attest="A", origid=origid)
+        await other.place(call, f"Identity: {first}", f"Identity: {second}", expected=expected)
 
 
 async def test_a_call_arrives_though_the_sidecar_hangs(net: Network, tmp_path: Path) -> None:

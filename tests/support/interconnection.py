@@ -64,6 +64,8 @@ class Network:
     sidecars: tuple[Sidecar, Sidecar]
     kamailios: tuple[Kamailio, Kamailio]
     called_port: int
+    tcp: bool = False
+    """Whether callers and called use TCP."""
 
     @asynccontextmanager
     async def called(self, call: Call, expected: Expected, calls: int = 1) -> AsyncIterator[Sipp]:
@@ -125,7 +127,7 @@ class Network:
 
     def _sipp(self, scenario: str, port: int, keys: Mapping[str, str], *options: object) -> Sipp:
         log = self.lab.directory / f"{scenario}-{next(_calls)}.log"
-        return Sipp(log, SCENARIOS / f"{scenario}.xml", port, keys, *options)
+        return Sipp(log, SCENARIOS / f"{scenario}.xml", port, keys, *options, tcp=self.tcp)
 
 
 def adapted(name: str, changes: Mapping[str, str], defines: Sequence[str] = ()) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import signal
 import socket
 import sys
@@ -43,9 +44,9 @@ def free_udp_ports(count: int) -> list[int]:
     return ports
 
 
-async def bound(port: int) -> bool:
-    """Return whether somebody listens on a UDP port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+async def bound(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
+    """Return whether somebody has a port, by default of UDP."""
+    with socket.socket(socket.AF_INET, kind) as probe:
         try:
             probe.bind((ADDRESS, port))
         except OSError as error:
@@ -78,8 +79,8 @@ class Program:
 
     async def _up(self) -> bool:
         assert self._process is not None
-        assert self._process.returncode is None, self.said()
-        return await self.is_ready()
+        assert not self._process.returncode, self.said()
+        return self._process.returncode == 0 or await self.is_ready()
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment that it runs in."""
@@ -150,7 +151,7 @@ class Sidecar(Program):
 
     def asked(self, path: str) -> int:
         """Return how many requests it has answered so far whose path begins with *path*."""
-        return self.log.read_text().count(f'"route": "{path}')
+        return len(re.findall(rf'"route": ?"{path}', self.log.read_text()))
 
     async def is_ready(self) -> bool:
         """Return whether calls should be sent there."""
@@ -225,20 +226,23 @@ class Kamailio(Program):
 class Sipp(Program):
     """SIPp with a scenario, whose exit code says whether all went as the scenario has it."""
 
-    def __init__(self, log: Path, scenario: Path, port: int, keys: Mapping[str, str], *options: object) -> None:
+    def __init__(
+        self, log: Path, scenario: Path, port: int, keys: Mapping[str, str], *options: object, tcp: bool = False
+    ) -> None:
         self._port = port
+        self._kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
         self._errors = log.with_suffix(".err")
         words = [word for name, value in keys.items() for word in ("-key", name, value)]
         super().__init__(
             log,
             *("/usr/bin/sipp", "-sf", scenario, "-i", ADDRESS, "-p", port, "-nostdin"),
             *("-trace_err", "-error_file", self._errors, "-recv_timeout", f"{SECONDS}s"),
-            *(*options, *words),
+            *("-t", "t1" if tcp else "u1", *options, *words),
         )
 
     async def is_ready(self) -> bool:
         """Return whether it listens."""
-        return await bound(self._port)
+        return await bound(self._port, self._kind)
 
     def said(self, lines: int = 20) -> str:
         """Return what it complained of."""
