@@ -36,7 +36,10 @@ from tests.support.telephony import Program, Trunk
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    *map(pytest.mark.system, ("kamailio", "kamailio-extra-modules", "kamailio-utils-modules", "sip-tester")),
+    pytest.mark.system("kamailio"),
+    pytest.mark.system("kamailio-extra-modules"),
+    pytest.mark.system("kamailio-utils-modules"),
+    pytest.mark.system("sip-tester"),
 ]
 
 CARRIED: Final = {
