@@ -1,21 +1,24 @@
 """
 The one door to JOSE: compact JWS with ES256 (RFC 7515, RFC 7518 section 3.4), and nothing else.
 
-The three parts are taken apart strictly and pyca does the checking. A JOSE
-library would take any JSON with duplicate names, knows other algorithms, and
-spends a fifth of a verification around it; joserfc is the oracle of the tests.
+joserfc's own ``deserialize_compact`` takes any JSON with duplicate names and
+knows other algorithms; here the three parts are taken apart strictly, and
+joserfc's ES256 does the checking.
 """
 
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 
+from stir import limits
 from stir.errors import AlgorithmError, NotFullFormError, SignatureError
 
 ALGORITHM: Final = "ES256"
@@ -24,8 +27,7 @@ CURVE: Final = "secp256r1"
 SIGNATURE_BYTES: Final = 64
 """r and s, 32 bytes each (RFC 7518, section 3.4)."""
 
-_ES256: Final = ECDSA(SHA256())
-_HALF: Final = SIGNATURE_BYTES // 2
+_ES256: Final = JWSRegistry(algorithms=[ALGORITHM]).get_alg(ALGORITHM)
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 """What is no base64url becomes what is no base64."""
 _TO_BASE64URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -73,11 +75,8 @@ def verify(key: PublicKeyTypes, signing_input: bytes, signature: bytes) -> None:
         raise SignatureError(f"the signature is {form} instead of the {SIGNATURE_BYTES} bytes of r and s")
     if not isinstance(key, EllipticCurvePublicKey) or key.curve.name != CURVE:
         raise SignatureError(f"the key is not on the curve of {ALGORITHM}, P-256")
-    r, s = int.from_bytes(signature[:_HALF]), int.from_bytes(signature[_HALF:])
-    try:
-        key.verify(encode_dss_signature(r, s), signing_input, _ES256)
-    except InvalidSignature as error:
-        raise SignatureError("the signature was not made by this key over these bytes") from error
+    if not _ES256.verify(signing_input, signature, _jwk(_ByIdentity(key))):
+        raise SignatureError("the signature was not made by this key over these bytes")
 
 
 def sign(key: EllipticCurvePrivateKey, header: bytes, payload: bytes) -> str:
@@ -112,6 +111,27 @@ def decode(text: str) -> bytes:
     if remainder and (remainder == 1 or text[-1] not in _LAST_CHARACTERS[remainder]):
         raise NotFullFormError("a part is not base64url: stray bits at its end")
     return a2b_base64(text.encode("ascii").translate(_TO_BASE64) + _PADDING[remainder], strict_mode=True)
+
+
+class _ByIdentity:
+    """A key as the key of a cache: pyca's have no hash. The cache holds it, so that its identity stays its own."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: EllipticCurvePublicKey) -> None:
+        self.key = key
+
+    def __hash__(self) -> int:
+        return id(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.key is other.key
+
+
+@lru_cache(maxsize=limits.KEYS)
+def _jwk(held: _ByIdentity) -> ECKey:
+    """Return the key as joserfc wants it, which takes longer than a hash and is the same each time."""
+    return ECKey.import_key(held.key)
 
 
 def _what_is_wrong(token: str) -> str:

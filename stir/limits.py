@@ -165,6 +165,9 @@ CALLER_DATA_BYTES: Final = 1_048_576
 CALLER_DATA_FETCHES: Final = 8
 """Most icons and jCards fetched for one PASSporT."""
 
+KEYS: Final = 4_096
+"""Most public keys kept ready for verification; each takes some 2 kB."""
+
 HEADERS: Final = 2_048
 """Most headers of PASSporTs and of tokens, and as many tails of Identity header fields, whose reading is remembered."""
 
