@@ -111,10 +111,22 @@ def test_one_section_alone(only: str, empty: str, tmp_path: Path, capsys: pytest
 @pytest.mark.usefixtures("pretended")
 def test_a_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exit code tells that a request was not answered as it must be."""
-    wrong = replace(SERVICE, costs=[replace(COST, wrong=1)])
+    wrong = replace(SERVICE, costs=[replace(COST, wrong=3, others={503: 2, 401: 1})])
     monkeypatch.setattr(bench, "bench_service", lambda **_: wrong)
 
     assert 1 == bench.main(["--only", "service"])
+
+
+@pytest.mark.usefixtures("pretended")
+def test_a_refusal_is_told_and_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that stands still for a second makes a CPS answer 503, which says nothing against the product."""
+    refused = replace(SERVICE, costs=[replace(COST, wrong=2, others={503: 2})])
+    monkeypatch.setattr(bench, "bench_service", lambda **_: refused)
+
+    assert 0 == bench.main(["--only", "service"])
+    assert "publish, memory: wrong statuses: {503: 2}" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("pretended")

@@ -51,6 +51,8 @@ class Shot:
     late: Sequence[float] = field(default=(), repr=False)
     """How much later than planned requests were sent although a connection was free: the client's own fault."""
     expected: int = HTTPStatus.OK
+    answers: Sequence[int] = field(default=(), repr=False)
+    """The status of each request, in their order."""
 
     @property
     def requests(self) -> int:
@@ -198,7 +200,7 @@ class Load:
             self._firing = None
         ended = time.monotonic()
         times = sorted(firing.times[n] for n, status in enumerate(firing.statuses) if status == expected)
-        return Shot(ended - began, Counter(firing.statuses), times, sorted(firing.late), expected)
+        return Shot(ended - began, Counter(firing.statuses), times, sorted(firing.late), expected, firing.statuses)
 
     def _release(self, firing: "_Firing", timer: Timer) -> None:
         """Send what is due, and set the timer for what is next."""

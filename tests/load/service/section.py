@@ -80,8 +80,9 @@ class Service:
 
     @property
     def wrong(self) -> int:
-        """How many requests were not answered as they must be."""
-        return sum(row.wrong for row in (*self.costs, *self.latency, *self.growth))
+        """How many requests were answered otherwise than they must be, and not because there was too much to do."""
+        asked = sum(row.wrong - row.refused for row in (*self.costs, *self.growth))
+        return asked + sum(row.wrong for row in self.latency)
 
     @property
     def ratios(self) -> dict[str, float]:

@@ -68,6 +68,7 @@ async def test_every_status_is_counted() -> None:
         shot = await load.closed([REQUEST] * 12, 201)
 
     assert {201: 4, 200: 2, 503: 2, 429: 2, 500: 2} == shot.statuses
+    assert sorted([201, 200, 503, 429, 500, 201] * 2) == sorted(shot.answers)
     assert (12, 4, 4, 4) == (shot.requests, shot.accepted, shot.refused, shot.wrong)
     assert shot.accepted == len(shot.times)
 
