@@ -141,7 +141,8 @@ async def test_two_calls_at_once_get_the_identities_of_both(net: Network) -> Non
     """Nobody can tell which PASSporT is whose, so each of two calls between the same numbers gets all, newest first."""
     call = Call.new()
     (older, _), (newer, origid) = signed(net, call), signed(net, call)
-    async with held(net.trunk) as before, net.called(call, both(newer, older, origid), calls=2) as side:
+    expected = Expected([newer, older], PASSED, attest="A", origid=origid)
+    async with held(net.trunk) as before, net.called(call, expected, calls=2) as side:
         callers = []
         for identity in (older, newer):
             callers.append(await net.caller(call, f"Identity: {identity}").start())
@@ -149,11 +150,6 @@ async def test_two_calls_at_once_get_the_identities_of_both(net: Network) -> Non
         net.trunk.release()
 
         await net.check(side, *callers)
-
-
-def both(newer: str, older: str, origid: str) -> Expected:
-    """Return what each of two calls has to have."""
-    return Expected([newer, older], PASSED, attest="A", origid=origid)
 
 
 @asynccontextmanager

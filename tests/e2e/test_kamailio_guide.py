@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cps_client.lab.loopback import ADDRESS, free_ports
+from cps_client.lab.loopback import ADDRESS
 from tests.support.interconnection import SHIPPED, adapted
 from tests.support.telephony import Program, bound, free_udp_ports, until
 
@@ -35,7 +35,7 @@ class Terminal(Program):
 def changes(tmp_path: Path) -> Mapping[str, str]:
     """Return what differs on this machine: ports, the lab's folder, and configurations with those ports."""
     near, far, called, calling = map(str, free_udp_ports(4))
-    sidecar = f"{ADDRESS}:{free_ports(1)[0]}"
+    sidecar = f"{ADDRESS}:{free_udp_ports(1)[0]}"
     ports = {"127.0.0.1:5060": f"127.0.0.1:{near}", "127.0.0.1:5070": f"127.0.0.1:{far}"}
     (tmp_path / "oob.cfg").write_text(adapted("oob.cfg", {"127.0.0.1:8090": sidecar}))
     (tmp_path / "kamailio-sip-to-tdm.cfg").write_text(adapted("kamailio-sip-to-tdm.cfg", ports))

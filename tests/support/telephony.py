@@ -3,21 +3,23 @@
 import asyncio
 import errno
 import os
+import random
 import re
 import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import aiohttp
 
 from cps_client.lab import tether
-from cps_client.lab.loopback import ADDRESS, free_ports, listener, port_of
+from cps_client.lab.loopback import ADDRESS, listener, port_of
 
 SECONDS = 60
 """Longest wait for anything to come up or to happen, on a machine that has much else to do."""
@@ -33,15 +35,24 @@ async def until(condition: Callable[[], Awaitable[bool]], told: Callable[[], str
         raise AssertionError(f"not so after {SECONDS} s: {told()}") from None
 
 
+_PORTS: Final = range(20_000, 32_000)
+"""Below the ports that the system gives to connections by itself: one found free stays so."""
+
+
 def free_udp_ports(count: int) -> list[int]:
-    """Return ports that were free just now for UDP."""
-    taken = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for sock in taken:
-        sock.bind((ADDRESS, 0))
-    ports = [port_of(sock) for sock in taken]
-    for sock in taken:
-        sock.close()
-    return ports
+    """Return ports that are free for UDP, and for TCP as well."""
+    found = filter(_is_free, random.sample(_PORTS, len(_PORTS)))
+    return list(islice(found, count))
+
+
+def _is_free(port: int) -> bool:
+    with ExitStack() as stack:
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                stack.enter_context(socket.socket(socket.AF_INET, kind)).bind((ADDRESS, port))
+        except OSError:
+            return False
+    return True
 
 
 async def bound(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
@@ -125,7 +136,7 @@ class Sidecar(Program):
     """``cps-client gateway`` with these settings."""
 
     def __init__(self, folder: Path, name: str, settings: Mapping[str, str]) -> None:
-        (self.port,) = free_ports(1)
+        (self.port,) = free_udp_ports(1)
         self.settings = dict(settings)
         self.url = f"http://{ADDRESS}:{self.port}"
         super().__init__(folder / f"{name}.log", sys.executable, "-P", "-m", "cps_client", "gateway")
