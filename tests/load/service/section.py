@@ -52,7 +52,7 @@ class Extent:
 
 
 QUICK: Final = Extent(
-    requests=100, seconds=25.0, loads=(0.3, 0.7, 1.3), load_seconds=0.5, stocked=20_000, sizes=None, all_cases=False
+    requests=200, seconds=30.0, loads=(0.3, 0.7, 1.3), load_seconds=0.5, stocked=20_000, sizes=None, all_cases=False
 )
 
 
