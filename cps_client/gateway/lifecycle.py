@@ -80,6 +80,11 @@ def _announce(settings: ClientSettings, listen: list[str]) -> None:
     log.info("gateway_started", urls=[f"http://{one}" for one in listen], faces=_FACES, cps=settings.cps_urls)
     missing = {
         "publishing_off": (settings.cps_urls or settings.trunks, "no call is published", "CPS_CLIENT_CPS_URLS"),
+        "credential_missing": (
+            settings.spc and settings.x5u and settings.private_key,
+            "no call is signed, published or retrieved",
+            "CPS_CLIENT_SPC, CPS_CLIENT_X5U and CPS_CLIENT_PRIVATE_KEY",
+        ),
         "verification_off": (
             settings.trust.anchors or settings.trust.ca_list_url,
             "no call is verified",

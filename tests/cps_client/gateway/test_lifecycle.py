@@ -68,16 +68,21 @@ async def test_it_serves_and_says_what_is_missing() -> None:
             assert body["reason"]
         async with session.get(f"{url}/metrics") as answer:
             assert "cps_client_circuit_open" in await answer.text()
-    assert {"publishing_off", "verification_off", "revocation_off"} == {
+    assert {"publishing_off", "credential_missing", "verification_off", "revocation_off"} == {
         log["event"] for log in logs if log["log_level"] == "warning"
     }
     assert ["gateway_stopping", "gateway_stopped"] == [log["event"] for log in logs][-2:]
 
 
 async def test_nothing_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With CPS, roots and CRL set there is nothing to warn of but what cannot be read."""
-    _write(tmp_path / "anchors.pem", World().anchors_pem)
+    """With CPS, credential, roots and CRL set there is nothing to warn of but what cannot be read."""
+    world = World()
+    _write(tmp_path / "anchors.pem", world.anchors_pem)
+    _write(tmp_path / "key.pem", world.service_provider("709J").leaf.key_pem)
     monkeypatch.setenv("CPS_CLIENT_CPS_URLS", '["https://cps.invalid"]')
+    monkeypatch.setenv("CPS_CLIENT_SPC", "709J")
+    monkeypatch.setenv("CPS_CLIENT_X5U", "https://certificates.invalid/709J.pem")
+    monkeypatch.setenv("CPS_CLIENT_PRIVATE_KEY", str(tmp_path / "key.pem"))
     monkeypatch.setenv("CPS_CLIENT_TRUST__ANCHORS", str(tmp_path / "anchors.pem"))
     monkeypatch.setenv("CPS_CLIENT_TRUST__CRL_URL", "https://crl.invalid/crl")
     async with serving() as (url, logs), ClientSession() as session, session.get(f"{url}/ready") as answer:
