@@ -46,6 +46,7 @@ PREFIX: Final = "CPS_CLIENT_"
 """How the names of all settings start in the environment."""
 
 _SECONDS: Final[dict[str, JsonValue]] = {"unit": "seconds"}
+_SIP_LISTEN: Final = f"{PREFIX}GATEWAY__SIP__LISTEN"
 
 
 def _host(text: str) -> str:
@@ -155,7 +156,7 @@ class ClientSettings(LayeredSettings):
     def _distinct(self) -> "ClientSettings":
         names = [trunk.name for trunk in self.trunks]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"the trunk {twice} stands there twice")
+            raise ValueError(f"{PREFIX}TRUNKS: the trunk {twice} stands there twice")
         return self
 
     @model_validator(mode="after")
@@ -164,7 +165,7 @@ class ClientSettings(LayeredSettings):
         if self.trunks and self.unknown_trunks == "refuse":
             for one in self.gateway.sip.listeners:
                 if one.trunk not in known:
-                    raise ValueError(f"gateway.sip.listen names the trunk {one.trunk}, which is none of the trunks")
+                    raise ValueError(f"{_SIP_LISTEN} names the trunk {one.trunk}, which is none of the trunks")
         return self
 
 

@@ -257,14 +257,16 @@ class Configuration(Generic[S]):
         return set(given)
 
     def _complaints(self, error: ValidationError, names: Mapping[str, Setting]) -> str:
-        """Return all complaints in one line; pydantic's own texts name no values here."""
+        """Return all complaints in one line; pydantic's own texts name no values, and ours the settings."""
         lines = []
         for one in error.errors(include_input=False, include_url=False):
             steps = [str(step) for step in one["loc"]]
             length = max((n for n in range(1, len(steps) + 1) if self._name(steps[:n]) in names), default=len(steps))
             rest = ".".join(steps[length:])
             message = one["msg"].removeprefix("Value error, ")
-            lines.append(f"{self._name(steps[:length])}{f' ({rest})' if rest else ''}: {message}")
+            # What is wrong between several settings stands at none of them, and its text names them.
+            where = f"{self._name(steps[:length])}{f' ({rest})' if rest else ''}: " if steps else ""
+            lines.append(where + message)
         return "; ".join(dict.fromkeys(lines))
 
 

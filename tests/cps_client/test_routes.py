@@ -151,6 +151,7 @@ def test_mistakes_name_the_trunk(trunks: str, said: str, monkeypatch: pytest.Mon
     with pytest.raises(SettingsError) as caught:
         load()
 
+    assert caught.value.detail.startswith("CPS_CLIENT_TRUNKS")
     assert said in caught.value.detail
 
 

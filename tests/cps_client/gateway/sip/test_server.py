@@ -52,7 +52,10 @@ async def test_the_sidecar_serves_sip_and_counts_it(monkeypatch: pytest.MonkeyPa
     assert "cps_gateway_sip_calls 0.0" in metrics
 
 
-@pytest.mark.parametrize(("unknown", "complaint"), [("refuse", "west, which is none of the trunks"), ("default", "")])
+@pytest.mark.parametrize(
+    ("unknown", "complaint"),
+    [("refuse", "^CPS_CLIENT_GATEWAY__SIP__LISTEN names the trunk west, which is none of the trunks"), ("default", "")],
+)
 def test_a_listener_names_a_trunk_that_there_is(
     unknown: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
