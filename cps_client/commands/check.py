@@ -27,7 +27,7 @@ def check(config: Config = None, *, as_json: Json = False) -> Exit:
     Prints the settings in effect and where each came from, and how old the CRL is. Exit code 0 all well, 1 the
     certificate is not good, 69 something cannot be reached, 78 the configuration is wrong.
 
-    [bold]Example:[/bold] cps-client check --config /etc/cps-client.toml
+    [bold]Example:[/bold] cps-client check --config /etc/cps/client.toml
     """
     from cps_client.settings import effective, load
 

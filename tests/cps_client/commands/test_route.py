@@ -200,7 +200,7 @@ def test_the_guide_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     printed = []
     for toml, command, text in zip(*blocks.values(), strict=True):
         (tmp_path / "client.toml").write_text(re.sub(r"^(x5u|private_key) = .*\n", "", toml, flags=re.MULTILINE))
-        words = shlex.split(command.replace("/etc/cps-client.toml", str(tmp_path / "client.toml")))
+        words = shlex.split(command.replace("/etc/cps/client.toml", str(tmp_path / "client.toml")))
         result = CliRunner().invoke(app, words[1:])
         assert (0, True) == (result.exit_code, text in result.stdout)
         printed.append({line.split()[0]: line.split()[1] for line in text.splitlines() if "https" in line})
