@@ -78,6 +78,18 @@ class Originated:
         """Whether a CPS has the call's PASSporTs."""
         return self.receipt is not None and self.receipt.published
 
+    @property
+    def failure(self) -> StirError | None:
+        """Why nothing was signed or published; None if all that was wanted was done, or is being done."""
+        return self.error or (self.receipt.error if self.receipt is not None else None)
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing is published yet, as a sentence."""
+        if self.behind:
+            return "an emergency call waits for nothing: its publish goes on behind this answer"
+        return self.failure.detail if self.failure is not None else None
+
 
 class Originates(Protocol):
     """Handles calls that go out."""

@@ -65,7 +65,7 @@ class Metrics:
 
     def originated(self, face: str, trunk: str | None, outcome: Originated, seconds: float) -> None:
         """Count a call that goes out."""
-        error = outcome.error or (outcome.receipt.error if outcome.receipt is not None else None)
+        error = outcome.failure
         became = "published" if outcome.published else "failed" if error else "not-published"
         self._count("publish", face, trunk, became, seconds, reason_of(error) if error is not None else None)
 

@@ -75,16 +75,15 @@ def inbound(fields: Fields) -> Inbound:
 
 def published(originated: Originated) -> dict[str, object]:
     """Return what became of a call that goes out, as JSON has it."""
-    receipt = originated.receipt
-    error = originated.error or (receipt.error if receipt is not None else None)
+    receipt, failure = originated.receipt, originated.failure
     return {
         "published": originated.published,
         "passports": len(receipt.identities) if receipt is not None and receipt.published else 0,
         "identity": list(originated.identities),
         "added": list(originated.added),
         "rule": originated.rule,
-        "reason": error.detail if error is not None else None,
-        "error": error.code if error is not None else None,
+        "reason": originated.reason,
+        "error": failure.code if failure is not None else None,
         "attempts": [attempt.as_dict() for attempt in receipt.attempts] if receipt is not None else [],
     }
 

@@ -67,13 +67,12 @@ def _with_plus(value: object) -> object:
 
 def _published(originated: Originated) -> Pairs:
     receipt = originated.receipt
-    error = originated.error or (receipt.error if receipt is not None else None)
     passports = len(receipt.identities) if receipt is not None and receipt.published else 0
     return [
         ("published", "yes" if originated.published else "no"),
         ("passports", str(passports)),
         ("rule", originated.rule),
-        ("reason", error.detail if error is not None else ""),
+        ("reason", originated.reason or ""),
         *_numbered("identity", originated.identities),
     ]
 

@@ -74,6 +74,15 @@ async def test_a_call_that_need_not_be_published(http: TestClient, logic: Preten
     )
 
 
+async def test_an_emergency_call_is_told_why_nothing_is_published_yet(http: TestClient, logic: PretendLogic) -> None:
+    """A publish that goes on behind the answer is no failure, and the answer says so."""
+    logic.originated = Originated((SIGNED,), (SIGNED,), "configured", behind=True)
+    status, body = await post(http, "/v1/publish", CALL)
+
+    assert (200, False, None) == (status, body["published"], body["error"])
+    assert "an emergency call waits for nothing" in body["reason"]
+
+
 async def test_retrieve_tells_verdict_and_headers(http: TestClient, logic: PretendLogic) -> None:
     """The verdict is the one of every command; Identity, header fields and reasons are ready to insert."""
     world = World()
