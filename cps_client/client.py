@@ -26,7 +26,7 @@ from stir.aio.credential import Credential, load_signer
 from stir.aio.service import Service, open_service
 from stir.aio.trust import TrustStatus
 from stir.aio.verification import VerificationService
-from stir.errors import PassportFormatError, StirError, UnavailableError
+from stir.errors import FetchError, PassportFormatError, StirError, UnavailableError
 from stir.identity import Identity
 from stir.passport import Passport
 from stir.sign import Signer
@@ -327,6 +327,8 @@ class CpsClient:
                 found = await verification.with_chain(credential.x5u, lambda chain, trust: trust.signer(chain, at=at))
         except TimeoutError as error:
             raise UnavailableError("the certificate at CPS_CLIENT_X5U could not be read in time") from error
+        except FetchError as error:
+            raise FetchError(f"CPS_CLIENT_X5U: {error.detail}", reason=error.reason) from error
         credential.require_match(found.certificate)
         for endpoint in self._everywhere():
             try:

@@ -179,7 +179,7 @@ class _Explained:
             {
                 "generation": f"{route.generation}" + (f", partner {route.spc}" if route.spc else ""),
                 "out of band": "yes" if route.out_of_band else "no: nothing is published or retrieved",
-                "emergency": "yes: signed, and published without a wait" if self.is_emergency else None,
+                "emergency": "yes: its publish waits for nothing" if self.is_emergency else None,
                 "without PASSporT": f"{f'signed {self.attest}' if self.attest else 'not signed'} ({self.rule})",
                 "because": self.why,
                 "origid": self.origid,

@@ -408,6 +408,9 @@ async def test_check_finds_what_is_wrong(
     async with client_of(cps.url, x5u=stranger.x5u) as client:
         with pytest.raises(CertificateError):
             await client.check()
+    async with client_of(cps.url, x5u="https://cr.example.net/absent.pem") as client:
+        with pytest.raises(UnavailableError, match="CPS_CLIENT_X5U: "):
+            await client.check()
     cps.reactions = [answering(503), hang]
     async with client_of(cps.url) as client:
         with pytest.raises(UnavailableError, match=r"127.0.0.1:\d+: the CPS answered 503"):

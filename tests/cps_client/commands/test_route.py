@@ -128,7 +128,7 @@ def test_people_read_the_same(explain: Explain) -> None:
         "Route pstn-1",
         "2, partner 456B",
         "signed A (number-on-list)",
-        "published without a wait",
+        "its publish waits for nothing",
         "https://b.example/cps/passports/456B/911/12155550100",
         "Calling number: 2155550100 → 12155550100",
         "a national number gets the country code",
