@@ -27,6 +27,9 @@ URL_CHARACTERS: Final = 2_048
 PASSPORT_BYTES: Final = 16_384
 """Longest PASSporT accepted, in bytes; rcd with a data URL stays under this."""
 
+PARAMETER_CHARACTERS: Final = 64
+"""Longest alg, typ and ppt of a PASSporT, in characters; registered ones have under 16."""
+
 IDENTITY_BYTES: Final = PASSPORT_BYTES + URL_CHARACTERS + 256
 """Longest Identity header field value accepted, in bytes: a PASSporT and its parameters."""
 

@@ -17,6 +17,8 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9!%*_+`'~.-]+")
 _VISIBLE: Final = re.compile(r"[!#-:=?-~]+")
 """ASCII without white space, quotes, angle brackets and semicolons: what x5u has to be, for the same reason."""
 _PARAMETERS: Final = {"alg": TOKEN, "typ": _VISIBLE, "x5u": _VISIBLE}
+_LONGEST: Final = {"x5u": limits.URL_CHARACTERS}
+"""In characters; others may have :data:`limits.PARAMETER_CHARACTERS`."""
 _LATEST: Final = 253_402_300_799
 """The last second of the year 9999: later instants cannot be told as a date."""
 
@@ -198,6 +200,8 @@ def _parameter(header: Mapping[str, object], name: str, form: re.Pattern[str]) -
         raise HeaderError(f"header: {name} is {'missing' if value is None else 'not a string'}")
     if not form.fullmatch(value):
         raise HeaderError(f"header: {name} has a character that has no place in it")
+    if len(value) > (longest := _LONGEST.get(name, limits.PARAMETER_CHARACTERS)):
+        raise HeaderError(f"header: {name} is longer than {longest} characters")
     return value
 
 

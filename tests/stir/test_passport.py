@@ -99,6 +99,17 @@ def test_what_goes_bare_into_a_header_field_is_a_token_of_sip(name: str, inserte
         Passport.parse(token({name: HEADER[name] + inserted}))
 
 
+@pytest.mark.parametrize(("name", "longest"), [("alg", 64), ("ppt", 64), ("typ", 64), ("x5u", 2_048)])
+def test_a_header_field_of_any_passport_can_be_read_again(name: str, longest: int) -> None:
+    """What is rebuilt from a PASSporT is no longer than what an Identity header may be: its parameters are bounded."""
+    value = HEADER[name].ljust(longest, "a")
+    fits = Passport.parse(token({name: value}))
+
+    assert value == getattr(fits, name)
+    with pytest.raises(HeaderError, match=f"header: {name} is longer than {longest} characters"):
+        Passport.parse(token({name: value + "a"}))
+
+
 @pytest.mark.clause("passport-1.1-crit")
 @pytest.mark.parametrize("value", [["b64"], [], None, "x"])
 def test_a_crit_parameter_is_refused(value: object) -> None:
