@@ -14,7 +14,7 @@ async def test_every_call_goes_into_tdm_and_comes_out() -> None:
 
     assert run.is_right
     assert [("out", 20, 0), ("in", 20, 0)] == [(leg.name, leg.calls, leg.exit_code) for leg in run.legs]
-    assert all(0 < leg.p50_ms <= leg.p99_ms for leg in run.legs)
+    assert all(0 <= leg.p50_ms <= leg.p99_ms for leg in run.legs)  # SIPp tells whole milliseconds
     assert {"sidecar out", "sidecar in", "CPS", "SIPp"} == run.cpu.keys()
     assert 3 == len(lines_of(run))
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cps_server.store import CallKey, Nonce, Publication, open_store
+from cps_server.store import CallKey, Nonce, Publication, open_store, redis, redis_link
 from cps_server.store.base import ENTRIES_PER_KEY
 from cps_server.store.redis import ENTRIES_KEPT
 from stir.errors import ReplayedTokenError
@@ -30,6 +30,13 @@ keys = st.sampled_from(KEYS)
 jtis = st.sampled_from(["a", "b", "c", "d"])
 issuers = st.sampled_from(["1234", "709j", "709J"])
 lives = st.integers(min_value=1, max_value=4)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for a server than a call may: on a machine that stands still, what counts here is the answer."""
+    monkeypatch.setattr(redis, "SECONDS", 30.0)
+    monkeypatch.setitem(redis_link.Link.__init__.__kwdefaults__, "timeout", 30.0)
 
 
 class StoreMachine(RuleBasedStateMachine):
