@@ -72,7 +72,7 @@ class _Database(aiosqlite.Connection):
     async def transact(self, jobs: Sequence[_Job]) -> list[Any] | None:
         """Return the answers of *jobs* after their commit, or None, with nothing done, if the file was replaced."""
         # aiosqlite gives subclasses this one way to run a function in its thread, without types.
-        answers: list[Any] | None = await self._execute(self._transact, self._conn, jobs)  # type: ignore[no-untyped-call]
+        answers: list[Any] | None = await self._execute(self._transact, self._conn, jobs)  # type: ignore[no-untyped-call]  # aiosqlite has no public way
         return answers
 
     def _transact(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[Any] | None:

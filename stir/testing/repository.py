@@ -118,4 +118,4 @@ class Repository(Fetcher):
         self._change(url, headers=headers)
 
     def _change(self, url: str, **changes: object) -> None:
-        self.resources[url] = replace(self.resources.get(url, Resource(b"")), **changes)  # type: ignore[arg-type]
+        self.resources[url] = replace(self.resources.get(url, Resource(b"")), **changes)  # type: ignore[arg-type]  # knobs are checked by replace

@@ -64,7 +64,7 @@ class Answer:
             tag: Of the To field, unless the request has one or this is 100 Trying.
         """
         to = message.fields["to"][0]
-        if self.status > 100 and not re.search(r"[;\s]tag\s*=", to, re.IGNORECASE):  # noqa: PLR2004
+        if self.status > 100 and not re.search(r"[;\s]tag\s*=", to, re.IGNORECASE):  # noqa: PLR2004 - 100 Trying has no tag
             to = f"{to};tag={tag}"
         phrase = PHRASES.get(self.status) or _CLASSES[self.status // 100]
         lines = [
